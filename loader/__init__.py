@@ -1,0 +1,1 @@
+"""Lands battery-cycling JSON files, whole, in a raw zone of PostgreSQL."""

@@ -1,0 +1,172 @@
+"""What the tests share: real servers, empty databases on them, the loader as a command."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from loader.embedded import Server
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
+
+
+def is_setting(name: str) -> bool:
+    """Would this environment variable lead the loader, dbt or libpq somewhere?"""
+    return name == "DATABASE_URL" or name.startswith(("PG", "BATTERY_", "DBT_"))
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not is_setting(name)}
+
+
+@contextmanager
+def scratch_home() -> Iterator[Path]:
+    """A home for an embedded server; stops whatever a test started in it."""
+    folder = Path(tempfile.mkdtemp(prefix="belt-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        Server(folder).stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def embedded_home() -> Iterator[Path]:
+    """BATTERY_HOME of all tests: a short path that the server's own user can enter.
+
+    pytest's tmp_path is closed to that user when the tests run as root, and long.
+    """
+    with scratch_home() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_from_outside(embedded_home: Path) -> Iterator[None]:
+    """No test reaches a server or a home of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(is_setting, list(os.environ)):
+            patch.delenv(name)
+        patch.setenv("BATTERY_HOME", str(embedded_home))
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(embedded_home: Path) -> Server:
+    server = Server(embedded_home)
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Iterator[Server]:
+    """The oldest PostgreSQL supported; left out where it is not installed, but never in CI."""
+    if not (DEBIAN_BINARIES / "postgres").exists() and os.environ.get("CI") != "true":
+        pytest.skip(f"needs PostgreSQL 15 in {DEBIAN_BINARIES} (Debian: postgresql-15)")
+    with scratch_home() as folder:
+        server = Server(folder, DEBIAN_BINARIES)
+        server.start()
+        yield server
+
+
+@dataclass
+class Database:
+    """An empty database of its own for one test."""
+
+    environment: dict[str, str]
+
+    def connect(self, **options: Any) -> psycopg.Connection:
+        return psycopg.connect(
+            host=self.environment["PGHOST"],
+            port=self.environment["PGPORT"],
+            user=self.environment["PGUSER"],
+            dbname=self.environment["PGDATABASE"],
+            **({"autocommit": True} | options),
+        )
+
+    def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
+        """The answer to a query; empty where a statement gives none."""
+        with self.connect() as connection:
+            cursor = connection.execute(query, params or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+def fresh_database(server: Server) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = Database(server.environment())
+    with admin.connect() as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield Database(server.environment() | {"PGDATABASE": name})
+    with admin.connect() as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    yield from fresh_database(server)
+
+
+@pytest.fixture(params=["server", "debian_server"], ids=["embedded", "debian-15"])
+def any_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The test runs on the embedded server and on the oldest PostgreSQL supported."""
+    yield from fresh_database(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Files of the real data set, which lie beside the project, not in it."""
+    folder = PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real files in {folder}")
+    return folder
+
+
+RunLoader = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def run_loader(embedded_home: Path) -> RunLoader:
+    """The command `loader`, as a user runs it; by default with the embedded server of the tests."""
+
+    def run(
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        input: str = "",
+        timeout: float = 300,
+    ) -> subprocess.CompletedProcess[str]:
+        code = "import sys; from loader.cli import main; sys.argv[0] = 'loader'; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, args)],
+            env=clean_environment() | {"BATTERY_HOME": str(embedded_home)} | dict(env or {}),
+            cwd=cwd or PROJECT,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def two_databases(server: Server) -> Iterator[tuple[Database, Database]]:
+    """Two empty databases, to compare what different ways lead to."""
+    with (
+        contextmanager(fresh_database)(server) as one,
+        contextmanager(fresh_database)(server) as two,
+    ):
+        yield one, two
