@@ -1,0 +1,120 @@
+"""Runs dbt: finds the project, writes its connection profile, builds."""
+
+import os
+import re
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+_PACKAGE = Path(__file__).resolve().parent
+
+_POLL = 0.2  # seconds between two questions whether to stop
+
+_DEFAULTS = {"PGHOST": "localhost", "PGDATABASE": "battery"}
+"""What profiles.yml.example has and the loader puts the server's own in the place of."""
+
+
+def project() -> Path:
+    """The dbt project's folder: beside the package in a checkout, inside it in an installed wheel.
+
+    Raises FileNotFoundError where neither is there.
+    """
+    for root in (_PACKAGE.parent, _PACKAGE):
+        if (root / "dbt_project" / "dbt_project.yml").is_file():
+            return root / "dbt_project"
+    raise FileNotFoundError("The dbt project is missing; install battery-elt again.")
+
+
+def write_profile(environment: Mapping[str, str]) -> Path:
+    """Writes the project's profiles.yml from profiles.yml.example, and gives its path.
+
+    `environment` holds the PG* variables of the server (see `database.connection_environment`): its
+    host and database become the defaults of the profile, so that plain `dbt build` finds the
+    embedded server. PG* variables set when dbt runs come before them, and no password is written.
+    A profile of an earlier call is written anew, one that somebody edited stays as it is.
+    """
+    profile = project() / "profiles.yml"
+    example = (project().parent / "profiles.yml.example").read_text(encoding="utf-8")
+    text = example
+    for variable, default in _DEFAULTS.items():
+        value = environment.get(variable, default).replace("\\", "\\\\").replace("'", "\\'")
+        text = text.replace(f"'{variable}', '{default}'", f"'{variable}', '{value}'")
+    before = profile.read_text(encoding="utf-8") if profile.exists() else None
+    ours = before is None or _without_defaults(before) == _without_defaults(example)
+    if ours and before != text:
+        new = profile.with_name(f".profiles-{os.getpid()}.yml")
+        new.write_text(text, encoding="utf-8")
+        new.replace(profile)
+    return profile
+
+
+def _without_defaults(profile: str) -> str:
+    return re.sub(rf"'({'|'.join(_DEFAULTS)})', '.*'\)", r"'\1')", profile)
+
+
+def build(
+    arguments: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str],
+    lock: int,
+    stop: Callable[[], int] | None = None,
+    stdout: int | None = None,
+) -> int:
+    """Runs `dbt build` with more `arguments`, its output going to this terminal or to `stdout`.
+
+    `environment` holds the PG* variables of the server. `lock` is the file descriptor of the
+    connection that holds the right to build: dbt keeps it open, so that the right is not free
+    before dbt has ended, should this process be killed.
+
+    With `stop` the build is in hand like a file: signals to this process group do not reach dbt,
+    which is told to break off once `stop` gives more than 1.
+
+    Returns dbt's exit code: 0, 1 where a model or a test failed, 2 where dbt could not run.
+    """
+    process = subprocess.Popen(
+        _dbt(environment, "build", *arguments),
+        env={**os.environ, **environment},
+        pass_fds=[lock],
+        stdin=subprocess.DEVNULL if stop else None,
+        stdout=stdout,
+        process_group=0 if stop else None,
+    )
+    with process:
+        try:
+            return _wait(process, stop) if stop else process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+
+def docs(port: int, *, environment: Mapping[str, str]) -> NoReturn:
+    """Generates dbt's docs and serves them on 127.0.0.1, this process becoming dbt.
+
+    They have a target folder of their own, which no build writes to. Raises
+    subprocess.CalledProcessError where they cannot be generated.
+    """
+    own = {**os.environ, **environment, "DBT_TARGET_PATH": str(project() / "target" / "docs")}
+    subprocess.run(_dbt(environment, "docs", "generate"), env=own, check=True)
+    serve = ("docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser")
+    command = _dbt(environment, *serve)
+    os.execve(command[0], command, own)
+
+
+def _dbt(environment: Mapping[str, str], *words: str) -> list[str]:
+    profile = write_profile(environment)
+    where = ["--project-dir", str(project()), "--profiles-dir", str(profile.parent)]
+    return [f"{sysconfig.get_path('scripts')}/dbt", *words, *where]
+
+
+def _wait(process: subprocess.Popen[bytes], stop: Callable[[], int]) -> int:
+    told = False
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=_POLL)
+        if stop() > 1 and not told:
+            process.send_signal(signal.SIGINT)  # dbt cancels its queries
+            told = True

@@ -1,0 +1,104 @@
+"""Files of real size: past PostgreSQL's limit for one value, in bounded memory, each read once."""
+
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Database
+from pipeline import Pipeline
+
+from benchmarks import floors, points
+from benchmarks.commands import Commands
+from benchmarks.scenarios import BACKEND_LIMIT, LOADER_FACTOR
+from benchmarks.server import Database as Measured
+from loader import sample
+from loader.embedded import Server
+
+LARGEST_VALUE = 2**28 - 1  # bytes of one JSON array or object in PostgreSQL
+
+
+def test_a_file_beyond_one_value_is_published_point_for_point_in_bounded_memory(
+    server: Server, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in database.environment.items():
+        monkeypatch.setenv(name, value)
+    measured = Measured(database.environment["PGDATABASE"])
+    path = tmp_path / "data" / "FastCharge_900001_CH1_structure.json"
+    path.parent.mkdir()
+    sample.write(path, sample.large(1000))
+    size = path.stat().st_size
+    assert size > LARGEST_VALUE
+
+    commands = Commands(tmp_path / "checkout", server.pid())
+    pushed = commands.push(measured, path.parent)
+    built = commands.build(measured)
+
+    [(file_id, parts)] = database.rows("select file_id, part_count from raw.files")
+    assert parts > 1
+    expected = points.of_file(path)
+    with measured.connect() as connection:
+        assert points.published(connection, file_id) == expected
+    assert expected["voltage"].rows == 200_000
+    assert floors.build(measured)[1] == 200_000
+
+    assert pushed.peaks.loader <= LOADER_FACTOR * size
+    for ran in (pushed, built):
+        assert ran.peaks.backend is not None
+        assert 0 < ran.peaks.backend <= BACKEND_LIMIT
+
+
+def test_a_build_takes_apart_what_is_new_and_touches_no_other_document(
+    database: Database, tmp_path: Path
+) -> None:
+    pipeline = Pipeline.create(database, tmp_path)
+    landed = [tmp_path / "FastCharge_1_structure.json", tmp_path / "FastCharge_2_structure.json"]
+    for seed, path in enumerate(landed):
+        sample.write(path, sample.large(20, seed=seed))
+    pipeline.push(*landed)
+    database.rows(  # vacuum reads documents, too
+        "alter table raw.documents set (autovacuum_enabled = off, toast.autovacuum_enabled = off)"
+    )
+    untouched = blocks_of_documents(database)
+    pipeline.build_tables()
+    assert blocks_of_documents(database) > untouched, "the counter counts"
+
+    before = blocks_of_documents(database)
+    pipeline.build()
+    assert blocks_of_documents(database) == before
+
+    added = tmp_path / "FastCharge_3_structure.json"
+    sample.write(added, sample.large(1, seed=3))
+    pipeline.push(added)
+    before = blocks_of_documents(database)
+    pipeline.build_tables()
+    new, *others = chunks_of_documents(database)
+    assert 0 < blocks_of_documents(database) - before < min(others)
+    assert 10 * new < min(others), "one of the others would be noticed"
+
+
+def blocks_of_documents(database: Database) -> int:
+    """Blocks of landed documents looked at so far, once the sessions that are ending have ended."""
+    query = """
+        select heap_blks_read + heap_blks_hit
+        from pg_statio_all_tables
+        where relid = (select reltoastrelid from pg_class where oid = 'raw.documents'::regclass)
+    """
+    sessions = """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+    """
+    deadline = time.monotonic() + 30
+    while database.rows(sessions) != [(0,)]:  # a session's counts are in when it is gone
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    [(blocks,)] = database.rows(query)
+    return int(blocks)
+
+
+def chunks_of_documents(database: Database) -> list[int]:
+    """Chunks, of 2 kB each, that hold each file's documents; the file landed last comes first."""
+    rows = database.rows(
+        "select sum(pg_column_size(document))::bigint / 2000 from raw.documents"
+        " group by file_id order by file_id desc"
+    )
+    return [chunks for (chunks,) in rows]

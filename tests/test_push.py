@@ -1,0 +1,670 @@
+"""What `loader push` promises, on a real server."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from conftest import PROJECT, Database, RunLoader, clean_environment
+from typer.testing import CliRunner
+
+from loader import landing, ledger
+from loader.cli import app
+
+CYCLER = {
+    "barcode": "el1",
+    "summary": {"cycle_index": [0, 1], "discharge_capacity": [1.1, None]},
+    "cycles_interpolated": {"voltage": [2.8, 3.5], "cycle_index": [0, 1]},
+}
+OLD = 1_600_000_000  # seconds since 1970: a time stamp that is not now
+
+
+def write(path: Path, content: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def points(count: int) -> dict[str, Any]:
+    """A document of `count` points, about 20 bytes each."""
+    return {
+        "barcode": f"points{count}",
+        "summary": {"cycle_index": [0]},
+        "cycles_interpolated": {
+            "voltage": [2 + number % 1500 / 1000 for number in range(count)],
+            "current": [number / 7 for number in range(count)],
+        },
+    }
+
+
+Push = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def push(database: Database, monkeypatch: pytest.MonkeyPatch) -> Push:
+    """`loader push --json` on the test's database: what it says, its exit code among it.
+
+    Run inside this process, which saves the time to start another; its workers are real.
+    """
+    for name, value in database.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*args: str | Path) -> dict[str, Any]:
+        command = ["push", "--json", *map(str, args)]
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert done.stderr == ""
+        return json.loads(done.stdout) | {"exit": done.exit_code}
+
+    return run
+
+
+def counts(said: dict[str, Any]) -> tuple[int, int, int, int]:
+    return said["landed"], said["skipped"], said["rejected"], said["exit"]
+
+
+def everything(database: Database) -> list[Any]:
+    """Every row of raw, with the transaction that last wrote it."""
+    return [
+        database.rows("select xmin::text, * from raw.files order by file_id"),
+        database.rows("select xmin::text, * from raw.paths order by path"),
+        database.rows("select xmin::text, * from raw.rejections order by path"),
+        database.rows(
+            "select xmin::text, file_id, part_no, first_point, md5(document::text)"
+            " from raw.documents order by file_id, part_no"
+        ),
+        database.rows("select last_value from raw.files_file_id_seq"),
+    ]
+
+
+def names(database: Database) -> list[str]:
+    return [name for (name,) in database.rows("select name from raw.files order by file_id")]
+
+
+def nothing_half_landed(database: Database) -> bool:
+    return not database.rows(
+        "select file_id from raw.files full join raw.documents using (file_id)"
+        " group by file_id, part_count having count(part_no) is distinct from part_count"
+    )
+
+
+# ------------------------------------------------------------------------------ what is landed
+
+
+def test_every_real_file_lands_with_its_non_finite_values_counted(
+    run_loader: RunLoader, any_database: Database, real_data: Path
+) -> None:
+    done = run_loader("push", "--json", real_data, env=any_database.environment)
+    assert done.returncode == 0, done.stderr
+    files = sorted(real_data.rglob("*.json")) + sorted(real_data.rglob("*.json.gz"))
+    expected = {}
+    for file in files:
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        seen: list[str] = []
+        json.loads(data, parse_constant=seen.append)
+        expected[str(file)] = len(seen)
+    landed = dict(any_database.rows("select path, non_finite_count from raw.files"))
+    assert landed == expected
+    assert landed[str(real_data / "matr" / "FastCharge_000002_CH26_structure.json")] == 1673
+
+
+def test_export_gives_every_document_back_with_nan_as_null(
+    push: Push, database: Database, real_data: Path, tmp_path: Path
+) -> None:
+    push(real_data, "--part-size", "200kB")
+    output = tmp_path / "out.json"
+    files = database.rows("select file_id, path, part_count from raw.files")
+    assert len(files) == 6
+    for file_id, path, part_count in files:
+        done = CliRunner().invoke(app, ["export", str(file_id), "-o", str(output)])
+        assert done.exit_code == 0
+        data = Path(path).read_bytes()
+        data = gzip.decompress(data) if path.endswith(".gz") else data
+        assert json.loads(output.read_bytes()) == json.loads(data, parse_constant=lambda _: None)
+        assert (part_count > 1) == (len(data) > 200_000)
+
+
+def test_nan_and_infinities_become_null_and_are_counted(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    push(write(tmp_path / "a.json", b'{"a": [NaN, Infinity, -Infinity, null, 1e400, 0.1]}'))
+    assert database.rows(
+        "select document, non_finite_count from raw.documents join raw.files using (file_id)"
+    ) == [({"a": [None] * 4 + [10**400, 0.1]}, 3)]
+
+
+def test_a_large_file_is_stored_in_parts_no_larger_than_asked(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "large.json", points(20_000))
+    push(file, "--part-size", "64KiB")
+    parts = database.rows(
+        "select part_no, first_point, document,"
+        " jsonb_array_length(document #> '{cycles_interpolated,voltage}')"
+        " from raw.documents order by part_no"
+    )
+    assert [number for number, *_ in parts] == list(range(len(parts)))
+    assert parts[0][1:] == (0, {"barcode": "points20000", "summary": {"cycle_index": [0]}}, None)
+    first = 0
+    for _, first_point, document, rows in parts[1:]:
+        assert first_point == first
+        assert len(json.dumps(document, separators=(",", ":"))) <= 64 * 1024
+        first += rows
+    assert first == 20_000
+    assert database.rows("select part_count from raw.files") == [(len(parts),)]
+    assert file.stat().st_size / 65536 < len(parts) < 2 + file.stat().st_size / 32768
+
+
+def test_a_file_up_to_the_part_size_is_one_part(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.json", CYCLER)
+    push(file, "--part-size", str(file.stat().st_size))
+    assert database.rows("select part_no, first_point, document from raw.documents") == [
+        (0, 0, CYCLER)
+    ]
+
+
+def test_parts_too_large_for_postgresql_are_made_smaller(
+    database: Database, tmp_path: Path
+) -> None:
+    """The server's own limits take seconds to reach: a trigger answers in their place."""
+    file = write(tmp_path / "a.json", points(150_000))
+    lone = write(tmp_path / "b.json", {"note": "x" * 2**22})
+    with database.connect() as connection:
+        ledger.prepare(connection)
+        connection.execute(
+            """
+            create function raw.refuse() returns trigger language plpgsql as $$ begin
+                raise exception 'too many elements' using errcode = 'program_limit_exceeded';
+            end $$;
+            create trigger refuse before insert on raw.documents for each row
+            when (octet_length(new.document::text) > 2e6) execute function raw.refuse()
+            """
+        )
+        landed = landing.land(connection, ledger.Found.at(file), 1, part_size=2**23)
+        rejected = landing.land(connection, ledger.Found.at(lone), 2, part_size=2**23)
+    assert (landed.outcome, rejected.outcome) == ("landed", "rejected")
+    assert (rejected.reason, rejected.detail) == ("too large for PostgreSQL", "too many elements")
+    assert database.rows(
+        "select count(*), sum(jsonb_array_length(document #> '{cycles_interpolated,voltage}'))"
+        " from raw.documents"
+    ) == [(landed.parts, 150_000)]
+    assert names(database) == ["a.json"]
+
+
+def test_documents_are_never_compressed_by_pglz(
+    run_loader: RunLoader, any_database: Database, tmp_path: Path
+) -> None:
+    write(tmp_path / "a.json", points(5_000))
+    assert run_loader("push", tmp_path, env=any_database.environment).returncode == 0
+    ((has_lz4,),) = any_database.rows(
+        "select 'lz4' = any (enumvals) from pg_settings where name = 'default_toast_compression'"
+    )
+    assert any_database.rows(
+        "select pg_column_compression(document), attstorage, attcompression"
+        " from raw.documents, pg_attribute"
+        " where attrelid = 'raw.documents'::regclass and attname = 'document'"
+    ) == [("lz4", "x", "l") if has_lz4 else (None, "e", "")]
+
+
+def test_every_table_and_column_of_raw_has_a_comment(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    push(tmp_path)
+    comments = database.rows(
+        """
+        select relname, attname, coalesce(col_description(attrelid, attnum), '') <> '',
+            coalesce(obj_description(attrelid, 'pg_class'), '') <> ''
+        from pg_class join pg_attribute on attrelid = pg_class.oid and attnum > 0
+        where relnamespace = 'raw'::regnamespace and relkind = 'r'
+        """
+    )
+    tables = {"files", "documents", "paths", "rejections", "runs"}
+    assert {table for table, *_ in comments} == tables
+    assert [row for row in comments if not all(row)] == []
+
+
+def test_a_name_that_is_no_utf8_lands(push: Push, database: Database, tmp_path: Path) -> None:
+    try:
+        write(tmp_path / os.fsdecode(b"\xff.json"), b"{}")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert counts(push(tmp_path)) == (1, 0, 0, 0)
+    assert names(database) == ["\\xff.json"]
+    assert counts(push(tmp_path)) == (0, 1, 0, 0)
+
+
+# ------------------------------------------------------------------------- what is not landed
+
+
+def test_a_second_push_reads_no_file_and_changes_nothing(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    for number in range(3):
+        file = write(tmp_path / f"{number}.json", CYCLER | {"channel_id": number})
+        os.utime(file, (OLD, OLD))
+    write(tmp_path / "copy.json", CYCLER | {"channel_id": 1})
+    write(tmp_path / "bad.json", b"{")
+    assert counts(push(tmp_path)) == (3, 1, 1, 1)
+    before = everything(database)
+    for file in tmp_path.iterdir():
+        times = file.stat()
+        write(file, b"x" * times.st_size)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert counts(push(tmp_path)) == (0, 5, 0, 0)
+    assert everything(database) == before
+
+
+def test_the_same_content_is_landed_once_whatever_its_name_or_compression(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    content = json.dumps(CYCLER).encode()
+    write(tmp_path / "a.json", content)
+    write(tmp_path / "b" / "a.json", content)
+    write(tmp_path / "c.json.gz", gzip.compress(content))
+    assert counts(push(tmp_path, "--jobs", "2")) == (1, 2, 0, 0)
+    assert database.rows("select name, path from raw.files") == [
+        ("a.json", str(tmp_path / "a.json"))
+    ]
+    assert database.rows("select count(*) from raw.paths join raw.files using (file_id)") == [(3,)]
+
+
+def test_a_touched_file_is_not_landed_again(push: Push, database: Database, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.json", CYCLER)
+    push(file)
+    files, _, _, documents, _ = everything(database)
+    os.utime(file, (OLD, OLD))
+    assert counts(push(file)) == (0, 1, 0, 0)
+    assert everything(database)[0] == files
+    assert everything(database)[3] == documents
+    assert database.rows("select extract(epoch from modified_at)::bigint from raw.paths") == [
+        (OLD,)
+    ]
+
+
+def test_changed_content_is_landed_beside_the_old(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.json", {"version": 1})
+    push(file)
+    write(file, {"version": 22})
+    assert counts(push(file)) == (1, 0, 0, 0)
+    assert database.rows("select document from raw.documents order by file_id") == [
+        ({"version": 1},),
+        ({"version": 22},),
+    ]
+    assert database.rows("select document from raw.paths join raw.documents using (file_id)") == [
+        ({"version": 22},)
+    ]
+
+
+def test_a_deleted_file_is_landed_anew(push: Push, database: Database, tmp_path: Path) -> None:
+    push(write(tmp_path / "a.json", CYCLER))
+    database.rows("delete from raw.files")
+    assert database.rows("select 1 from raw.documents") == []
+    assert counts(push(tmp_path)) == (1, 0, 0, 0)
+
+
+def test_a_push_that_finds_nothing_new_adds_half_a_second_at_most(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    for number in range(200):
+        write(tmp_path / f"{number:03}.json", {"channel_id": number})
+
+    def seconds(*args: str | Path) -> float:
+        """Of processor time, which does not depend on what else the machine does."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run_loader(*args, env=database.environment).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+    seconds("push", tmp_path)
+    bare = min(seconds("--version") for _ in range(3))
+    assert min(seconds("push", tmp_path) for _ in range(3)) < bare + 0.5
+
+
+# ----------------------------------------------------------------------------------- bad files
+
+BAD = {
+    "array.json": (b"[1, 2]", "not a JSON object"),
+    "cut.json": (b'{"barcode": "el1", "summary": {', "not valid JSON"),
+    "cut.json.gz": (gzip.compress(b'{"a": 1}' * 100)[:-9], "broken gzip"),
+    "deep.json": (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too deeply nested"),
+    "empty.json": (b"", "empty file"),
+    "exponent.json": (b'{"a": 1e200000}', "a number out of range"),
+    "latin1.json": ('{"a": "°C"}'.encode("latin-1"), "not UTF-8"),
+    "nul.json": (b'{"a": "\\u0000"}', "a NUL character"),
+    "page.json": (b"<!doctype html><title>404</title>", "not valid JSON"),
+    "utf16.json": ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+}
+
+
+def test_bad_files_are_rejected_with_a_reason_and_hold_up_no_other(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    for name, (content, _) in BAD.items():
+        write(tmp_path / name, content)
+    write(tmp_path / "a.json", {"good": 1})
+    write(tmp_path / "z.json", {"good": 2})
+    write(tmp_path / "folder.json" / "inside.json", {"good": 3})
+    said = push(tmp_path, "--jobs", "2")
+    assert counts(said) == (3, 0, len(BAD), 1)
+    assert dict(database.rows("select name, reason from raw.rejections")) == {
+        name: reason for name, (_, reason) in BAD.items()
+    }
+    assert database.rows("select 1 from raw.rejections where detail = ''") == []
+    assert names(database) == ["a.json", "inside.json", "z.json"]
+    before = everything(database)
+    assert counts(push(tmp_path)) == (0, 3 + len(BAD), 0, 0)
+    assert everything(database) == before
+
+
+def test_a_rejection_goes_away_once_the_file_lands_or_is_gone(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    mended = write(tmp_path / "mended.json", b"{")
+    removed = write(tmp_path / "removed.json", b"{")
+    assert counts(push(tmp_path)) == (0, 0, 2, 1)
+    write(mended, CYCLER)
+    removed.unlink()
+    assert counts(push(tmp_path)) == (1, 0, 0, 0)
+    assert database.rows("select 1 from raw.rejections") == []
+
+
+def test_a_bad_version_of_a_landed_file_is_rejected_until_the_good_one_is_back(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.json", CYCLER)
+    os.utime(file, (OLD, OLD))
+    push(file)
+    assert counts(push(write(file, b"{"))) == (0, 0, 1, 1)
+    assert names(database) == ["a.json"]
+    write(file, CYCLER)
+    os.utime(file, (OLD, OLD))
+    assert counts(push(file)) == (0, 1, 0, 0)
+    assert database.rows("select 1 from raw.rejections") == []
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").symlink_to("target")
+    assert counts(push(tmp_path)) == (0, 0, 1, 1)
+    assert database.rows("select reason from raw.rejections") == [("cannot be read",)]
+    assert counts(push(tmp_path)) == (0, 1, 0, 0)
+    write(tmp_path / "target", CYCLER)
+    assert counts(push(tmp_path)) == (1, 0, 0, 0)
+    assert database.rows("select 1 from raw.rejections") == []
+
+
+# ------------------------------------------------------------------- workers, signals, crashes
+
+
+def test_files_beyond_the_memory_go_one_by_one(push: Push, tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / f"{number}.json", {"channel_id": number})
+    assert counts(push(tmp_path, "--jobs", "2", "--max-memory", "1")) == (4, 0, 0, 0)
+
+
+@contextmanager
+def loader(database: Database, *args: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """`loader` at work, in a process group of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from loader.cli import main; main()", *map(str, args)],
+        env=clean_environment() | database.environment,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.02)
+
+
+@contextmanager
+def copying_held_up(database: Database) -> Iterator[Callable[[], int]]:
+    """No document gets in; gives a function that waits for a worker to stand there: its backend."""
+    seen: set[int] = set()
+
+    def waiting() -> set[int]:
+        rows = database.rows(
+            "select pid from pg_stat_activity where datname = current_database()"
+            " and application_name = 'battery-elt loader' and wait_event_type = 'Lock'"
+        )
+        return {pid for (pid,) in rows} - seen
+
+    def backend() -> int:
+        wait_until(lambda: bool(waiting()))
+        pid = waiting().pop()
+        seen.add(pid)
+        return pid
+
+    with database.connect(autocommit=False) as connection:
+        ledger.prepare(connection)
+        connection.commit()
+        connection.execute("lock table raw.documents in share mode")
+        yield backend
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(process.pid).children()
+        if "worker" in " ".join(child.cmdline())
+    ]
+
+
+def two_files(folder: Path) -> Path:
+    for number in range(2):
+        write(folder / f"{number}.json", CYCLER | {"channel_id": number})
+    return folder
+
+
+def test_ids_follow_the_order_of_paths_whatever_the_workers(
+    database: Database, tmp_path: Path
+) -> None:
+    for number in range(6):
+        write(tmp_path / f"{number}.json", {"channel_id": number})
+    first = hashlib.sha256((tmp_path / "0.json").read_bytes()).digest()
+    with database.connect(autocommit=False) as connection:
+        ledger.prepare(connection)
+        connection.commit()
+        connection.execute(  # the worker that has the first file waits for what comes of this
+            "insert into raw.files values (0, %s, '', '', 0, now(), 1, 0)", [first]
+        )
+        with loader(database, "push", tmp_path, "--jobs", "2") as process:
+            wait_until(lambda: len(names(database)) == 5)
+            connection.rollback()
+            process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert names(database) == [f"{number}.json" for number in range(6)]
+
+
+def test_a_killed_worker_loses_nothing(database: Database, tmp_path: Path) -> None:
+    with loader(database, "push", two_files(tmp_path), "--jobs", "1") as process:
+        with copying_held_up(database) as wait_for_worker:
+            wait_for_worker()
+            os.kill(workers(process)[0].pid, signal.SIGKILL)
+            wait_for_worker()
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (0, "")
+    assert re.match(r"landed    0\.json .*\nlanded    1\.json .*\nlanded 2 files in ", stdout)
+    assert names(database) == ["0.json", "1.json"]
+    assert nothing_half_landed(database)
+
+
+def test_a_file_whose_worker_dies_twice_is_rejected_and_the_next_one_lands(
+    database: Database, tmp_path: Path
+) -> None:
+    with loader(database, "push", two_files(tmp_path), "--jobs", "2") as process:
+        with copying_held_up(database) as wait_for_worker:
+            wait_for_worker()
+            wait_for_worker()
+            for worker in workers(process):
+                os.kill(worker.pid, signal.SIGKILL)
+            wait_for_worker()  # one of the two files, now alone
+            assert len(workers(process)) == 1
+            os.kill(workers(process)[0].pid, signal.SIGKILL)
+            wait_for_worker()
+        stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    ((rejected, reason, detail),) = database.rows("select name, reason, detail from raw.rejections")
+    assert reason == "crashed the reader"
+    assert "SIGKILL" in detail
+    assert sorted([rejected, *names(database)]) == ["0.json", "1.json"]
+    assert f"{rejected}: crashed the reader" in stdout
+
+
+def test_two_loaders_at_once_leave_no_duplicates(database: Database, tmp_path: Path) -> None:
+    for number in range(12):
+        write(tmp_path / f"{number:02}.json", CYCLER | {"channel_id": number // 2})
+    args = ("push", tmp_path, "--jobs", "2")
+    with loader(database, *args) as one, loader(database, *args) as other:
+        for process in (one, other):
+            _, stderr = process.communicate(timeout=60)
+            assert (process.returncode, stderr) == (0, "")
+    assert names(database) == [f"{number:02}.json" for number in range(0, 12, 2)]
+    assert database.rows("select count(*) from raw.paths") == [(12,)]
+    assert nothing_half_landed(database)
+
+
+def test_the_lower_id_stands_where_two_land_the_same_content(
+    database: Database, tmp_path: Path
+) -> None:
+    early, late = (write(tmp_path / name, points(9)) for name in ("early.json", "late.json"))
+    outcomes = []
+
+    def land_early() -> None:
+        with database.connect(application_name="early") as connection:
+            outcomes.append(landing.land(connection, ledger.Found.at(early), 3, 100))
+
+    with database.connect() as connection:
+        ledger.prepare(connection)
+        with connection.transaction():
+            landing.land(connection, ledger.Found.at(late), 7, 100)
+            thread = threading.Thread(target=land_early)
+            thread.start()
+            wait_until(
+                lambda: bool(
+                    database.rows(
+                        "select 1 from pg_stat_activity"
+                        " where application_name = 'early' and wait_event_type = 'Lock'"
+                    )
+                )
+            )
+        thread.join()
+    assert [(one.outcome, one.file_id) for one in outcomes] == [("skipped", 3)]
+    assert database.rows("select file_id, name from raw.files") == [(3, "early.json")]
+    assert database.rows("select distinct file_id from raw.documents") == [(3,)]
+    assert database.rows("select path, file_id from raw.paths order by path") == [
+        (str(early), 3),
+        (str(late), 3),
+    ]
+    assert nothing_half_landed(database)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_file_in_hand_finish_and_begins_no_other(
+    database: Database, tmp_path: Path, number: signal.Signals
+) -> None:
+    with loader(database, "push", two_files(tmp_path), "--jobs", "1") as process:
+        with copying_held_up(database) as wait_for_worker:
+            wait_for_worker()
+            os.killpg(process.pid, number)  # as Ctrl-C does, and PM2: workers get it, too
+            said = process.stderr.readline() if process.stderr else ""
+        stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said == "finishing the files in hand; once more rolls them back\n"
+    assert re.search(r"^landed 1 file, unfinished 1 in ", stdout, re.MULTILINE)
+    assert names(database) == ["0.json"]
+    assert nothing_half_landed(database)
+
+
+def test_a_second_signal_rolls_the_file_in_hand_back(database: Database, tmp_path: Path) -> None:
+    with (
+        loader(database, "push", two_files(tmp_path), "--jobs", "1") as process,
+        copying_held_up(database) as wait_for_worker,
+    ):
+        wait_for_worker()
+        assert process.stderr is not None
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            process.stderr.readline()
+        process.wait(timeout=30)
+    assert process.returncode == 130
+    assert names(database) == []
+
+
+def test_a_lost_connection_ends_the_push_with_nothing_half_landed(
+    database: Database, tmp_path: Path
+) -> None:
+    with (
+        loader(database, "push", two_files(tmp_path), "--jobs", "1") as process,
+        copying_held_up(database) as wait_for_worker,
+    ):
+        database.rows("select pg_terminate_backend(%s)", wait_for_worker())
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert re.match(r"landed 0 files, unfinished 2 in ", stdout)
+    assert re.match(r"loader: the database was lost: terminating connection", stderr)
+    assert names(database) == []
+
+
+def test_a_push_with_nothing_new_waits_for_no_other_loader(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    push(two_files(tmp_path))
+    with database.connect(autocommit=False) as other:
+        other.execute("select pg_advisory_xact_lock(hashtext('battery-elt: layout of raw'))")
+        other.execute("lock table raw.documents, raw.files in share row exclusive mode")
+        assert counts(push(tmp_path)) == (0, 2, 0, 0)
+
+
+def test_layout_is_brought_up_to_date(database: Database) -> None:
+    with database.connect() as connection:
+        ledger.prepare(connection)
+        connection.execute("drop table raw.rejections")
+        connection.execute("comment on schema raw is 'an older layout'")
+        ledger.prepare(connection)
+        ledger.prepare(connection)
+    assert database.rows("select count(*) from raw.rejections") == [(0,)]
+
+
+def test_a_user_who_may_only_read_is_told_so(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    name = f"reader_{os.getpid()}"
+    database.rows(f"create role {name} login")
+    try:
+        done = run_loader("push", tmp_path, env=database.environment | {"PGUSER": name})
+    finally:
+        database.rows(f"drop role {name}")
+    assert done.returncode == 3
+    assert re.match(r"loader: the database refused: permission denied for database", done.stderr)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        database.rows("select 1 from raw.files")
