@@ -1,0 +1,80 @@
+{#
+    What all points of a column set say of its cycles. Published is every tenth point, but the start of a cycle and the
+    highest cycle are those of all points. Arguments are columns in memory.
+#}
+
+{# {cycle: lowest test_time or null} over every row with a cycle; NULL for a set without test_time, or with time. #}
+{% macro cycle_starts(cycle, columns) -%}
+    case
+        when {{ columns }} ? 'test_time' and not {{ columns }} ? 'time'
+            then (
+                select jsonb_object_agg(starts.cycle_index::integer, starts.test_time)
+                from (
+                    select
+                        numbers.cycle_index,
+                        min(numbers.test_time) filter (where {{ fits_double('numbers.test_time') }}) as test_time
+                    from (
+                        select
+                            {{ to_number('pairs.cycle_index') }} as cycle_index,
+                            {{ to_number('pairs.test_time') }} as test_time
+                        from (
+                            select
+                                coalesce({{ cycle }}, zipped.cycle_index) as cycle_index,
+                                zipped.test_time
+                            from (
+                                select
+                                    jsonb_array_elements({{ column_of(columns, 'cycle_index') }}) as cycle_index,
+                                    jsonb_array_elements({{ column_of(columns, 'test_time') }}) as test_time
+                            ) as zipped
+                        ) as pairs
+                        offset 0
+                    ) as numbers
+                    where
+                        numbers.cycle_index between 0 and 2147483647
+                        and numbers.cycle_index = trunc(numbers.cycle_index)
+                    group by numbers.cycle_index
+                ) as starts
+            )
+    end
+{%- endmacro %}
+
+{#
+    Highest whole cycle number of an array of a million. That of every hundredth is nearly always the answer already;
+    a JSON path then finds, without taking the array apart, whether any element could be higher.
+#}
+{% macro highest_cycle(cycle_index) -%}
+    (
+        select
+            case
+                when not jsonb_path_exists(
+                    {{ cycle_index }},
+                    -- a string may hold a number too: every string is >= ""
+                    ('strict $[*] ? (@ > ' || coalesce(sampled.highest, -1) || ' || @ >= "")')::jsonpath
+                ) then sampled.highest
+                else {{ highest_whole('jsonb_array_elements(' ~ cycle_index ~ ') as element') }}
+            end
+        from (
+            select {{ highest_whole(
+                'generate_series(0, jsonb_array_length(' ~ cycle_index ~ ') - 1, 100) as positions (position)'
+                ~ ' cross join lateral (select ' ~ cycle_index ~ ' -> positions.position as value) as element'
+            ) }} as highest
+        ) as sampled
+    )
+{%- endmacro %}
+
+{# `elements` is a from clause that gives element.value. #}
+{% macro highest_whole(elements) -%}
+    (
+        select max(doubles.cycle_index)::integer
+        from (
+            select {{ to_double('numbers.cycle_index') }} as cycle_index
+            from (
+                select {{ to_number('element.value') }} as cycle_index
+                from {{ elements }}
+                offset 0
+            ) as numbers
+            offset 0
+        ) as doubles
+        where {{ is_whole('doubles.cycle_index') }}
+    )
+{%- endmacro %}

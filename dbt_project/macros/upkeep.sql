@@ -1,0 +1,83 @@
+{#
+    What an incremental mart deletes before it adds rows (pre-hooks, in the transaction of the model). None of them keeps
+    books: they compare what is published with what should be, so that a build put right by the next one stays right.
+#}
+
+{# A battery whose files are all excluded or gone; its rows in the other tables go with it (on delete cascade). #}
+{% macro delete_vanished_batteries() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }} as published
+    where not exists (select 1 from {{ ref('battery_files').render() }} as files where files.battery_id = published.id)
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    Summaries that differ from what they should be, in whatever column, or should not be there; all of them where a column
+    is new, for then none has it.
+#}
+{% macro delete_changed_summaries() -%}
+    {%- if is_incremental() -%}
+    {%- set published = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    delete from {{ this }} as published
+    {%- if model.columns.keys() | reject('in', published) | list == [] %}
+    where not exists (
+        select 1
+        from {{ ref('int_stitched_summaries').render() }} as summaries
+        where
+            summaries.id = published.id
+            and row(summaries.{{ model.columns.keys() | join(', summaries.') }})
+            is not distinct from row(published.{{ model.columns.keys() | join(', published.') }})
+    )
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    All points of a file that is no run any more, or of a run whose battery or cycle numbers changed. Points of a file are
+    published in one transaction, so that its first row tells of all; walking from first row to first row on the primary
+    key (PostgreSQL wiki, "Loose indexscan") costs one look-up a file, however many points there are.
+#}
+{% macro delete_misplaced_points() -%}
+    {%- if is_incremental() -%}
+    with recursive first_points as (
+        (
+            select published.id, published.battery_id, published.cycle_index
+            from {{ this }} as published
+            order by published.id
+            limit 1
+        )
+        union all
+        select following.id, following.battery_id, following.cycle_index
+        from first_points
+        cross join lateral (
+            select published.id, published.battery_id, published.cycle_index
+            from {{ this }} as published
+            where published.id >= {{ row_id('((first_points.id >> 32) + 1)', 0) }}
+            order by published.id
+            limit 1
+        ) as following
+    ),
+
+    misplaced as (
+        select first_points.id >> 32 as file_id
+        from first_points
+        where not exists (
+            select 1
+            from {{ ref('battery_files').render() }} as files
+            inner join {{ ref('stg_points').render() }} as points on files.file_id = points.file_id
+            where
+                files.file_id = first_points.id >> 32
+                and points.point_index = first_points.id - {{ row_id('(first_points.id >> 32)', 0) }}
+                and files.run_number is not null
+                and files.battery_id = first_points.battery_id
+                and points.cycle_index + files.cycle_offset = first_points.cycle_index
+        )
+    )
+
+    delete from {{ this }} as published
+    using misplaced
+    where
+        published.id >= {{ row_id('misplaced.file_id', 0) }}
+        and published.id < {{ row_id('(misplaced.file_id + 1)', 0) }}
+    {%- endif -%}
+{%- endmacro %}

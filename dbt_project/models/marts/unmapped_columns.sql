@@ -1,0 +1,46 @@
+{{ config(materialized='table') }}
+
+with
+
+parts as (
+    select * from {{ ref('stg_parts') }}
+),
+
+files as (
+    select * from {{ ref('stg_files') }}
+),
+
+mapped_paths as (
+    select mapped.key_path
+    from unnest(array[
+        'barcode', 'protocol', 'channel_id', 'metadata', 'summary', 'cycles_interpolated',
+        {%- for column in summary_measurements() + ['cycle_index', 'date_time_iso'] %}
+        'summary.{{ column }}',
+        {%- endfor %}
+        {%- for column in point_measurements() + ['cycle_index', 'step_type'] %}
+        'cycles_interpolated.{{ column }}'{{ ',' if not loop.last }}
+        {%- endfor %}
+    ]) as mapped (key_path)
+),
+
+key_paths as (
+    select
+        parts.file_id,
+        case when parts.section = 'document' then '' else parts.section || '.' end || names.column_name as key_path
+    from parts
+    cross join lateral unnest(parts.column_names) as names (column_name)
+),
+
+final as (
+    select
+        key_paths.key_path,
+        count(distinct key_paths.file_id)::integer as file_count,
+        min(files.loaded_at) as first_seen_at,
+        min(key_paths.file_id) as first_seen_in
+    from key_paths
+    inner join files on key_paths.file_id = files.file_id
+    where not exists (select 1 from mapped_paths where mapped_paths.key_path = key_paths.key_path)
+    group by key_paths.key_path
+)
+
+select * from final

@@ -1,0 +1,10 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        indexes=[{'columns': ['file_id', 'point_index'], 'unique': true}],
+        post_hook='analyze {{ this }}',
+    )
+}}
+
+{{ sampled_points(remainder=0) }}

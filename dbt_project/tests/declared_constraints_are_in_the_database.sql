@@ -1,0 +1,46 @@
+-- Every constraint that a published model declares in YAML is one of its table: constraints are added after the rows
+-- (macros/constraints.sql), and a rebuilt parent takes the foreign keys of its children with it.
+{%- if execute %}
+{%- set models = graph.nodes.values()
+    | selectattr('resource_type', 'equalto', 'model') | selectattr('config.contract.enforced') | list %}
+{%- else %}
+{%- set models = [] %}
+{%- endif %}
+-- depends on: {{ ref('batteries') }}, {{ ref('battery_summaries') }}, {{ ref('battery_cycles_interpolated') }},
+-- {{ ref('battery_files') }}, {{ ref('battery_lives') }}, {{ ref('unmapped_columns') }}
+with
+
+declared (table_name, key) as (
+    values
+    {%- for node in models %}
+    {%- for constraint in declared_constraints(node) %}
+    ('{{ node.relation_name | replace('"', '') }}', '{{ constraint.key }}'),
+    {%- endfor %}
+    {%- endfor %}
+    (null, null)
+),
+
+existing as (
+    {%- for node in models %}
+    select
+        '{{ node.relation_name | replace('"', '') }}' as table_name,
+        constraints.key
+    from ({{ constraints_of(node.relation_name) }}) as constraints
+    union all
+    {%- endfor %}
+    select
+        null as table_name,
+        null as key
+)
+
+select declared.*
+from declared
+where
+    declared.key is not null
+    and not exists (
+        select 1
+        from existing
+        where
+            existing.table_name = declared.table_name
+            and existing.key = declared.key
+    )

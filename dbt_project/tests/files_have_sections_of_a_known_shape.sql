@@ -1,0 +1,19 @@
+{{ config(severity='warn') }}
+
+-- A section in none of the five shapes gives no rows; its file is named here.
+with
+
+sections as (
+    select * from {{ ref('stg_sections') }}
+),
+
+files as (
+    select * from {{ ref('stg_files') }}
+)
+
+select
+    files.name as file_name,
+    sections.section
+from sections
+inner join files on sections.file_id = files.file_id
+where sections.shape = 'unknown'

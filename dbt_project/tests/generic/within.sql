@@ -1,0 +1,47 @@
+{#
+    Every range of a table in one pass. `ranges` maps a column to [lowest, highest], both inclusive and both required:
+    NaN is greater than every number, so that an open upper end would let it through. NULL passes. The rows that fail
+    come with the column, the value, its bounds and the file they are from.
+#}
+{% test within(model, ranges) %}
+    {%- for column, bounds in ranges.items() if bounds | length != 2 -%}
+        {{ exceptions.raise_compiler_error("within: " ~ column ~ " needs a lowest and a highest value") }}
+    {%- endfor %}
+with
+
+files as (
+    select * from {{ ref('battery_files') }}
+),
+
+suspects as (
+    select *
+    from {{ model }}
+    where
+        {%- for column, bounds in ranges.items() %}
+        not {{ adapter.quote(column) }} between {{ bounds[0] }} and {{ bounds[1] }}{{ ' or' if not loop.last }}
+        {%- endfor %}
+),
+
+final as (
+    select
+        files.file_name,
+        suspects.id,
+        suspects.battery_id,
+        suspects.cycle_index,
+        checks.column_name,
+        checks.value,
+        checks.lowest,
+        checks.highest
+    from suspects
+    cross join lateral (
+        values
+        {%- for column, bounds in ranges.items() %}
+        ('{{ column }}', suspects.{{ adapter.quote(column) }}::double precision, {{ bounds[0] }}::double precision, {{ bounds[1] }}::double precision){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as checks (column_name, value, lowest, highest)
+    left join files on suspects.id >> 32 = files.file_id
+    where not checks.value between checks.lowest and checks.highest
+)
+
+select * from final
+{% endtest %}

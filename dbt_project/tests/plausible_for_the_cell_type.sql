@@ -1,0 +1,62 @@
+{{ config(severity='warn') }}
+
+-- Capacities beyond one and a half times nominal, and voltages more than 0.2 V outside the window of the cell type.
+with
+
+cell_types as (
+    select * from {{ ref('cell_types') }}
+),
+
+summaries as (
+    select * from {{ ref('battery_summaries') }}
+),
+
+points as (
+    select * from {{ ref('battery_cycles_interpolated') }}
+),
+
+files as (
+    select * from {{ ref('battery_files') }}
+),
+
+battery_lives as (
+    select * from {{ ref('battery_lives') }}
+),
+
+lives as (
+    select
+        battery_lives.battery_id,
+        cell_types.nominal_capacity,
+        cell_types.voltage_minimum - 0.2 as lowest,
+        cell_types.voltage_maximum + 0.2 as highest
+    from battery_lives
+    inner join cell_types on battery_lives.nominal_capacity_source = 'cell type ' || cell_types.pattern
+),
+
+suspects as (
+    select
+        summaries.id,
+        summaries.cycle_index,
+        'discharge_capacity' as column_name,
+        summaries.discharge_capacity as value
+    from summaries
+    inner join lives on summaries.battery_id = lives.battery_id
+    where summaries.discharge_capacity > 1.5 * lives.nominal_capacity
+
+    union all
+
+    select
+        points.id,
+        points.cycle_index,
+        'voltage' as column_name,
+        points.voltage as value
+    from points
+    inner join lives on points.battery_id = lives.battery_id
+    where not points.voltage between lives.lowest and lives.highest
+)
+
+select
+    files.file_name,
+    suspects.*
+from suspects
+left join files on suspects.id >> 32 = files.file_id
