@@ -34,7 +34,15 @@ final as (
         summaries.paused
     from summaries
     {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as published where published.id = summaries.id)
+    -- the cycle stands beside the id for speed: ids alone hash badly (tests/generic/unique.sql)
+    where
+        not exists (
+            select 1
+            from {{ this }} as published
+            where
+                published.id = summaries.id
+                and published.cycle_index = summaries.cycle_index
+        )
     {% endif %}
     order by summaries.id
 )
