@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
 """Exit codes beside 0; a push ended by a signal gives 128 + its number, as a shell does."""
 
-LARGEST_PART = 255 * 2**20
-"""Bytes. PostgreSQL holds no JSON array or object beyond 256 MiB."""
+SMALLEST_PART, LARGEST_PART = 2**20, 192 * 2**20
+"""Bytes. PostgreSQL holds no JSON array or object beyond 256 MiB, and a number may take more room
+there than in the file."""
 
 DEFAULT_PART = "32MiB"
 REPORT = "report.html"
@@ -91,8 +92,8 @@ def parse_size(text: str) -> int:
 
 def _part_size(text: str) -> int:
     size = parse_size(text)
-    if not 1 <= size <= LARGEST_PART:
-        raise typer.BadParameter(f"{text!r} is not between 1 byte and 255MiB")
+    if not SMALLEST_PART <= size <= LARGEST_PART:
+        raise typer.BadParameter(f"{text!r} is not between 1MiB and 192MiB")
     return size
 
 
@@ -161,7 +162,8 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
         typer.Option(
             parser=_part_size,
             metavar="SIZE",
-            help="A larger file is stored in several parts of at most this size of JSON.",
+            help="A larger file is stored in several parts of at most this size of JSON; "
+            "1MiB to 192MiB.",
         ),
     ] = DEFAULT_PART,  # type: ignore[assignment]  # typer parses defaults too
     max_memory: Annotated[

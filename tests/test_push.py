@@ -124,7 +124,7 @@ def test_every_real_file_lands_with_its_non_finite_values_counted(
 def test_export_gives_every_document_back_with_nan_as_null(
     push: Push, database: Database, real_data: Path, tmp_path: Path
 ) -> None:
-    push(real_data, "--part-size", "200kB")
+    push(real_data, "--part-size", "1MiB")
     output = tmp_path / "out.json"
     files = database.rows("select file_id, path, part_count from raw.files")
     assert len(files) == 6
@@ -134,7 +134,7 @@ def test_export_gives_every_document_back_with_nan_as_null(
         data = Path(path).read_bytes()
         data = gzip.decompress(data) if path.endswith(".gz") else data
         assert json.loads(output.read_bytes()) == json.loads(data, parse_constant=lambda _: None)
-        assert (part_count > 1) == (len(data) > 200_000)
+        assert (part_count > 1) == (len(data) > 2**20)
 
 
 def test_nan_and_infinities_become_null_and_are_counted(
@@ -149,32 +149,34 @@ def test_nan_and_infinities_become_null_and_are_counted(
 def test_a_large_file_is_stored_in_parts_no_larger_than_asked(
     push: Push, database: Database, tmp_path: Path
 ) -> None:
-    file = write(tmp_path / "large.json", points(20_000))
-    push(file, "--part-size", "64KiB")
+    file = write(tmp_path / "large.json", points(200_000))
+    push(file, "--part-size", "1MiB")
     parts = database.rows(
         "select part_no, first_point, document,"
         " jsonb_array_length(document #> '{cycles_interpolated,voltage}')"
         " from raw.documents order by part_no"
     )
     assert [number for number, *_ in parts] == list(range(len(parts)))
-    assert parts[0][1:] == (0, {"barcode": "points20000", "summary": {"cycle_index": [0]}}, None)
+    assert parts[0][1:] == (0, {"barcode": "points200000", "summary": {"cycle_index": [0]}}, None)
     first = 0
     for _, first_point, document, rows in parts[1:]:
         assert first_point == first
-        assert len(json.dumps(document, separators=(",", ":"))) <= 64 * 1024
+        assert len(json.dumps(document, separators=(",", ":"))) <= 2**20
         first += rows
-    assert first == 20_000
+    assert first == 200_000
     assert database.rows("select part_count from raw.files") == [(len(parts),)]
-    assert file.stat().st_size / 65536 < len(parts) < 2 + file.stat().st_size / 32768
+    assert file.stat().st_size / 2**20 < len(parts) < 2 + file.stat().st_size / 2**19
 
 
 def test_a_file_up_to_the_part_size_is_one_part(
     push: Push, database: Database, tmp_path: Path
 ) -> None:
-    file = write(tmp_path / "a.json", CYCLER)
-    push(file, "--part-size", str(file.stat().st_size))
+    file = write(tmp_path / "a.json", points(50_000))
+    size = file.stat().st_size
+    push(file, "--part-size", str(size))
+    assert size > 2**20
     assert database.rows("select part_no, first_point, document from raw.documents") == [
-        (0, 0, CYCLER)
+        (0, 0, points(50_000))
     ]
 
 
