@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -183,9 +184,12 @@ class _Landing:
             "copy raw.documents (file_id, part_no, first_point, document)"
             " from stdin (format binary)"
         )
-        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types(["int8", "int4", "int8", "jsonb"])
+        # A COPY a part: PostgreSQL writes the rows of a binary one every 1,000, however large.
+        with self.connection.cursor() as cursor, ExitStack() as copying:
             for part in split:
+                copying.close()
+                copy = copying.enter_context(cursor.copy(statement))
+                copy.set_types(["int8", "int4", "int8", "jsonb"])
                 json = Jsonb(part.json, dumps=bytes)  # is JSON already: sent as it is
                 copy.write_row((self.file_id, part.number, part.first_point, json))
                 count += 1
