@@ -634,9 +634,11 @@ class _Stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._note)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if kind is KeyboardInterrupt:
+            raise SystemExit(128 + self.signal)
 
     def __call__(self) -> int:
         """How many there were; the first time one is seen, the user is told what happens."""
@@ -650,7 +652,7 @@ class _Stop:
         self.signal = number
         self._count += 1
         if not self._working:
-            raise SystemExit(128 + number)
+            raise KeyboardInterrupt  # on which psycopg cancels what it waits for
 
 
 class _Text:

@@ -79,7 +79,7 @@ def recorded(connection: psycopg.Connection, *, alone: bool) -> Iterator[Run]:
     except (psycopg.Error, database.DatabaseUnavailable, OSError) as error:
         run.message = str(error).strip()
         raise
-    except SystemExit:  # a signal before there was anything to finish
+    except KeyboardInterrupt:  # a signal before there was anything to finish
         run.outcome = "interrupted"
         raise
     finally:

@@ -157,10 +157,17 @@ class Pm2:
     def runs(self) -> int:
         return int(self.database.rows("select count(*) from raw.runs")[0][0])
 
+    def state(self) -> str:
+        """What there is to see when something does not happen."""
+        app = self.app()
+        logs = [self.home / "pm2.log", *sorted((self.home / "logs").iterdir())]
+        tails = [f"{log.name}:\n{log.read_text()[-2000:]}" for log in logs]
+        return "\n".join([f"{app['status']}, exit code {app['exit_code']}, {app['pid']}", *tails])
+
     def wait_for(self, what: str, happened: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not happened():
-            assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
+            assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}\n{self.state()}"
             time.sleep(0.3)
         self.says(what)
 

@@ -607,6 +607,24 @@ def test_a_signal_lets_the_file_in_hand_finish_and_begins_no_other(
     assert nothing_half_landed(database)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_there_is_anything_to_finish_ends_the_push_without_a_word(
+    database: Database, tmp_path: Path, number: signal.Signals
+) -> None:
+    with (
+        copying_held_up(database) as backend,
+        database.connect(autocommit=False) as other,
+        loader(database, "push", two_files(tmp_path)) as process,
+    ):
+        other.execute("lock table raw.runs")
+        backend()
+        os.killpg(process.pid, number)
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 128 + number
+    assert not database.rows("select from raw.runs where outcome is distinct from 'interrupted'")
+    assert names(database) == []
+
+
 def test_a_second_signal_rolls_the_file_in_hand_back(database: Database, tmp_path: Path) -> None:
     with (
         loader(database, "push", two_files(tmp_path), "--jobs", "1") as process,
