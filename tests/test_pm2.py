@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 from conftest import PROJECT, Database, RunLoader, clean_environment, scratch_home
 from test_demo import CELL, checkout
 from test_push import copying_held_up, nothing_half_landed, write
+from test_readme import free_port
 
 from loader import sample
 from loader.embedded import Server
@@ -205,11 +205,6 @@ def pm2(
 def kill(pid: int) -> None:
     if pid and psutil.pid_exists(pid):
         psutil.Process(pid).kill()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def answers(url: str) -> bool:

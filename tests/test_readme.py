@@ -136,7 +136,10 @@ def terminal() -> Iterator[Terminal]:
             "PATH": os.pathsep.join(p for p in path if not p.startswith(sys.prefix + os.sep)),
             "PIP_CACHE_DIR": cache,
             "CI": "",
+            "npm_config_prefix": str(home / "npm"),
+            "BATTERY_DOCS_PORT": str(free_port()),  # comes before what .env says
         }
+        variables["PATH"] = f"{home}/npm/bin{os.pathsep}{variables['PATH']}"
         try:
             yield Terminal(clone, variables)
         finally:
@@ -181,7 +184,15 @@ def day(terminal: Terminal) -> Terminal:
             continue  # CI types it, and is running this test with it
         if command == DOCS:
             assert "<title>dbt Docs</title>" in serve_and_fetch(terminal)
+        elif command.startswith("npm install"):
+            terminal.folder = clone
+            terminal.must(command)
+        elif command.startswith("pm2 logs"):
+            wait_for_a_run(terminal)
+            terminal.must(command)
+            terminal.must("pm2 kill")  # else it would go on beside what follows
         elif command.startswith("dbt show"):
+            terminal.folder = clone / "dbt_project"
             land_a_bad_cell(terminal, clone)
             terminal.must(command)
         else:
@@ -201,6 +212,13 @@ def test_the_commands_of_every_day_do_what_the_page_says(day: Terminal) -> None:
     assert "ERROR=0" in outcomes["cd dbt_project && dbt build"].stdout
     query = next(command for command in outcomes if command.startswith("psql -c"))
     assert re.search(r"DEMO0001 +\| .* \| +20$", outcomes[query].stdout, re.MULTILINE)
+
+
+def test_pm2_runs_the_loader_as_the_page_says(day: Terminal) -> None:
+    log = next(command for command in day.outcomes if command.startswith("pm2 logs"))
+    said = day.outcomes[log].stdout
+    assert '"event": "run"' in said and '"outcome": "succeeded"' in said
+    assert "last run  succeeded" in day.outcomes["loader status --fail-if-older 1h"].stdout
 
 
 def test_a_failing_test_is_looked_into_and_put_right_as_the_page_says(day: Terminal) -> None:
@@ -234,6 +252,16 @@ def test_a_day_leaves_nothing_in_the_clone_that_git_would_add(day: Terminal) -> 
     assert [name for name in seen if name not in own and not (PROJECT / name).exists()] == []
 
 
+def wait_for_a_run(terminal: Terminal) -> None:
+    """Until the run that PM2 started has ended; it is the first that was asked to build."""
+    ended = "build is not null and ended_at is not null"
+    query = f"psql -At -c 'select count(*) from raw.runs where {ended}'"
+    until = time.monotonic() + 90
+    while terminal.must(query).strip() == "0":
+        assert time.monotonic() < until, "PM2 did not run the loader within 90 s"
+        time.sleep(0.5)
+
+
 def land_a_bad_cell(terminal: Terminal, clone: Path) -> None:
     """A voltage no cell has: the build fails, and all the rest is there."""
     document = json.loads((clone / "data" / OWN_FILE).read_text())
@@ -244,10 +272,13 @@ def land_a_bad_cell(terminal: Terminal, clone: Path) -> None:
     assert terminal.type("dbt build").returncode == 1
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def serve_and_fetch(terminal: Terminal) -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with served(terminal, [*DOCS.split(), "--no-browser", "--port", str(port)]):
         page = fetch(f"http://127.0.0.1:{port}/")
         catalog = json.loads(fetch(f"http://127.0.0.1:{port}/catalog.json"))
