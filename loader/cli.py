@@ -41,6 +41,7 @@ SMALLEST_PART, LARGEST_PART = 2**20, 192 * 2**20
 there than in the file."""
 
 DEFAULT_PART = "32MiB"
+LARGEST_FILE = "4GiB"
 REPORT = "report.html"
 
 _UNITS = {unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb"))}
@@ -175,6 +176,32 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
             show_default="half of the machine's",
         ),
     ] = None,
+    max_file_size: Annotated[
+        int,
+        typer.Option(
+            parser=parse_size,
+            metavar="SIZE",
+            help="A larger file, decompressed, is rejected: a .gz may hold anything.",
+        ),
+    ] = LARGEST_FILE,  # type: ignore[assignment]
+    settle: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="A file that changed in the last SECONDS is waited for; one that goes on changing "
+            "is left to the next push. 0: no waiting.",
+        ),
+    ] = 2,
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Follow symbolic links found in folders.")
+    ] = False,
+    retry_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--retry-rejected", help="Read files again that were rejected, changed or not."
+        ),
+    ] = False,
     build: Annotated[
         bool,
         typer.Option(
@@ -209,8 +236,15 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
     if as_json and log_format is LogFormat.JSON:
         raise typer.BadParameter("give --json or --log-format json, not both")
     voice = _Object() if as_json else _Lines() if log_format is LogFormat.JSON else _Text()
-    limits = _limits(jobs, part_size, max_memory)
-    summary = _run_push(paths, limits, voice, build=build)
+    limits = _limits(jobs, part_size, max_memory, max_file_size, settle)
+    summary = _run_push(
+        paths,
+        limits,
+        voice,
+        build=build,
+        follow_symlinks=follow_symlinks,
+        retry_rejected=retry_rejected,
+    )
     if summary.count("landed") and sys.stdout.isatty() and type(voice) is _Text and not build:
         print("next: loader build")
 
@@ -250,6 +284,26 @@ def _status(
     if fail_if_older is not None and (age is None or age > fail_if_older):
         last = "none ever did" if age is None else f"the last one ended {age:,.0f} s ago"
         _fail(f"no push succeeded in the last {fail_if_older:,} s; {last}", REJECTED)
+
+
+@app.command(name="rejections")
+def _rejections(as_json: Json = False) -> None:
+    """List the files that were rejected, with the reason.
+
+    A file is off the list once it has landed or is gone. `loader push --retry-rejected` reads those
+    again that are as they were.
+
+    \b
+    Examples:
+      loader rejections
+      loader rejections --json | jq -r '.[].path'
+    """
+    from loader import database, ledger, screen
+
+    with _database_errors(), database.connect(autocommit=True) as connection:
+        ledger.prepare(connection)
+        rejections = ledger.rejections(connection)
+    print(screen.rejections_json(rejections) if as_json else screen.rejections(rejections))
 
 
 @app.command(name="export")
@@ -321,7 +375,7 @@ def _demo(
       loader demo
     """
     _write_sample(folder)
-    _run_push([folder], _limits(None, _part_size(DEFAULT_PART), None), _Text())
+    _run_push([folder], _limits(), _Text())
     if code := _run_build([]):
         raise typer.Exit(code)
     print(_batteries())
@@ -466,9 +520,14 @@ def _env() -> None:
 
 
 def _run_push(
-    paths: list[Path], limits: push.Limits, voice: _Text, *, build: bool = False
+    paths: list[Path],
+    limits: push.Limits,
+    voice: _Text,
+    *,
+    build: bool = False,
+    **which: bool,
 ) -> push.Summary:
-    """Push and report; leaves with an exit code unless all went well."""
+    """Push and report; leaves with an exit code unless all went well. `which` as push takes it."""
     from loader import database, ledger, push, runs
 
     stop = _Stop(voice.note)
@@ -477,7 +536,7 @@ def _run_push(
         try:
             with runs.recorded(connection, alone=build) as run:
                 with voice.listener() as listener:
-                    summary = push.push(paths, limits, listener, stop)
+                    summary = push.push(paths, limits, listener, stop, **which)
                 run.take(summary)
                 voice.pushed(summary)
                 code = _conclude(connection, run, summary, stop, voice if build else None)
@@ -761,10 +820,22 @@ def _steps(count: int) -> Iterator[Callable[[str], None]]:
         yield lambda name: bar.update(task, advance=1, description=name)
 
 
-def _limits(jobs: int | None, part_size: int, max_memory: int | None) -> push.Limits:
+def _limits(
+    jobs: int | None = None,
+    part_size: int = parse_size(DEFAULT_PART),
+    max_memory: int | None = None,
+    max_file_size: int = parse_size(LARGEST_FILE),
+    settle: float = 0,
+) -> push.Limits:
     from loader import push
 
-    return push.Limits(jobs or _processors(), part_size, max_memory or _half_of_memory())
+    return push.Limits(
+        jobs=jobs or _processors(),
+        part_size=part_size,
+        max_memory=max_memory or _half_of_memory(),
+        max_file_size=max_file_size,
+        settle=settle,
+    )
 
 
 def _processors() -> int:

@@ -14,7 +14,7 @@ import re
 import stat
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import InvalidOperation
 from itertools import accumulate
@@ -71,19 +71,27 @@ class Source:
 # ------------------------------------------------------------------------------------- find
 
 
-def find(paths: Iterable[Path]) -> Iterator[Path]:
+def find(
+    paths: Iterable[Path],
+    *,
+    follow_symlinks: bool = False,
+    leave: Callable[[Path], None] = lambda link: None,
+) -> Iterator[Path]:
     """Give the files to read: absolute paths, sorted as text, each once.
 
-    A folder stands for the `*.json` and `*.json.gz` below it (links to folders are not followed);
-    a file named directly is taken whatever its ending. A folder that cannot be listed is given as
-    if it were a file, so that `read` says so. Raises `FileNotFoundError`, before anything is given,
-    for a path named directly that is not there.
+    A folder stands for the `*.json` and `*.json.gz` below it; a file named directly is taken
+    whatever its ending. Symbolic links in a folder are followed where `follow_symlinks` (a folder
+    is walked once, however many links lead to it); else `leave` is told of those that have such an
+    ending or lead to a folder. A folder that cannot be listed is given as if it were a file, so
+    that `read` says so. Raises `FileNotFoundError`, before anything is given, for a path named
+    directly that is not there.
     """
     found: set[str] = set()
     for path in paths:
         name = os.path.abspath(path)  # noqa: PTH100  pathlib has no lexical twin
         if os.path.isdir(name):  # noqa: PTH112  text all along: a large folder is walked fast
-            found.update(_below(name))
+            below = _followed(name) if follow_symlinks else _below(name, leave)
+            found.update(below)
         elif os.path.exists(name):  # noqa: PTH110
             found.add(name)
         else:
@@ -91,13 +99,40 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
     return map(Path, sorted(found))
 
 
-def _below(folder: str) -> Iterator[str]:
+def _below(folder: str, leave: Callable[[Path], None]) -> Iterator[str]:
     unlisted: list[OSError] = []
-    for parent, _, names in os.walk(folder, onerror=unlisted.append):
-        for name in names:
-            if name.lower().endswith((".json", ".json.gz")):
-                yield os.path.join(parent, name)  # noqa: PTH118
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
+        files = [name for name in names if _is_json(name)]
+        links = set(_links(parent, folders + files))
+        for link in links:
+            leave(Path(link))
+        for name in files:
+            path = os.path.join(parent, name)  # noqa: PTH118
+            if path not in links:
+                yield path
     yield from (str(error.filename) for error in unlisted)
+
+
+def _links(parent: str, names: Iterable[str]) -> Iterator[str]:
+    paths = (os.path.join(parent, name) for name in names)  # noqa: PTH118
+    return (path for path in paths if os.path.islink(path))  # noqa: PTH114
+
+
+def _followed(folder: str) -> Iterator[str]:
+    unlisted: list[OSError] = []
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
+        status = os.stat(parent)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()  # a link led here again
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (os.path.join(parent, name) for name in names if _is_json(name))  # noqa: PTH118
+    yield from (str(error.filename) for error in unlisted)
+
+
+def _is_json(name: str) -> bool:
+    return name.lower().endswith((".json", ".json.gz"))
 
 
 # ------------------------------------------------------------------------------------- read

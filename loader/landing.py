@@ -59,23 +59,26 @@ class Outcome:
         return cls(*_who(found), "rejected", reason=reason, detail=detail)
 
 
-def land(
+def land(  # noqa: PLR0913  each is one thing to know
     connection: psycopg.Connection,
     found: ledger.Found,
     file_id: int,
     part_size: int,
     progress: Callable[[float], None] = lambda share: None,
+    *,
+    max_file_size: int = documents.LARGEST,
 ) -> Outcome:
     """Land one file under `file_id`, or note why it cannot be.
 
-    `part_size` is in bytes; `progress` is told which share of the file is in, 0 to 1. Content
-    landed before stays as it is, but takes `file_id` over where that is lower: whichever of two
-    loaders is first, the result is the same. Raises the errors of psycopg that no file is to
-    blame for: a lost connection, a full disk.
+    `part_size` and `max_file_size` are in bytes, decompressed; `progress` is told which share of
+    the file is in, 0 to 1. Content landed before stays as it is, but takes `file_id` over where
+    that is lower: whichever of two loaders is first, the result is the same. Raises the errors of
+    psycopg that no file is to blame for: a lost connection, a full disk.
     """
     started = time.monotonic()
     try:
-        outcome = _Landing(connection, found, file_id, progress).run(part_size)
+        source = documents.read(found.file, largest=max_file_size)
+        outcome = _Landing(connection, found, file_id, progress).run(source, part_size)
     except documents.Rejected as rejected:
         outcome = reject(connection, found, rejected.reason, rejected.detail)
     return replace(outcome, seconds=round(time.monotonic() - started, 3))
@@ -97,8 +100,7 @@ class _Landing:
     file_id: int
     progress: Callable[[float], None]
 
-    def run(self, part_size: int) -> Outcome:
-        source = documents.read(self.found.file)
+    def run(self, source: documents.Source, part_size: int) -> Outcome:
         while True:
             if outcome := self._landed_before(source.sha256):
                 return outcome

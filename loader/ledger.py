@@ -180,6 +180,15 @@ def parts(connection: psycopg.Connection, file_id: int) -> Iterator[tuple[int, b
         yield from cursor
 
 
+def rejections(connection: psycopg.Connection) -> list[Rejection]:
+    """The files turned away, in the order of their paths."""
+    rows = connection.execute(
+        "select path, name, size_bytes, reason, detail, rejected_at"
+        " from raw.rejections order by path"
+    )
+    return [Rejection(*row) for row in rows]
+
+
 def status(connection: psycopg.Connection) -> Status:
     """Count what `raw` and `battery` hold."""
     totals = connection.execute(
@@ -189,10 +198,6 @@ def status(connection: psycopg.Connection) -> Status:
         """
     ).fetchone()
     assert totals is not None  # an aggregate without groups has one row
-    rejections = connection.execute(
-        "select path, name, size_bytes, reason, detail, rejected_at"
-        " from raw.rejections order by path"
-    )
     return Status(
         files=totals[0],
         parts=int(totals[1]),
@@ -200,7 +205,7 @@ def status(connection: psycopg.Connection) -> Status:
         raw_bytes=_size(connection, "raw"),
         batteries=_batteries(connection),
         mart_bytes=_size(connection, "battery"),
-        rejections=[Rejection(*row) for row in rejections],
+        rejections=rejections(connection),
         last_run=runs.last(connection),
     )
 

@@ -24,6 +24,10 @@ from loader.worker import Lost, Message, Progress, Ready, Task
 MEMORY_FACTOR = 8
 """Bytes of memory, of worker and server together, that one byte of JSON takes to land (7.4)."""
 
+LINK = "a symbolic link, not followed without --follow-symlinks"
+UNSETTLED = "still being written: left to the next push"
+"""Why a file is skipped that is not in."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WORKER = [sys.executable, "-P", "-c", "from loader import worker; worker.main()"]
 _DYING = 10.0  # seconds a worker may take from closing its socket to its end
@@ -64,20 +68,28 @@ class Summary:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many workers, up to which size a file is one part, how much memory; in bytes."""
+    """How many workers; in bytes, decompressed: the part size, the memory, the largest file.
+
+    A file has settled when it has not changed for `settle` seconds.
+    """
 
     jobs: int
     part_size: int
     max_memory: int
+    max_file_size: int = documents.LARGEST
+    settle: float = 0.0
 
 
-def push(
+def push(  # noqa: PLR0913  each is one thing to know
     paths: Iterable[Path],
     limits: Limits,
     listener: Listener,
     stop: Callable[[], int] = lambda: 0,
+    *,
+    follow_symlinks: bool = False,
+    retry_rejected: bool = False,
 ) -> Summary:
-    """Land every new file under `paths`.
+    """Land every new file under `paths`; with `retry_rejected` those turned away count as new.
 
     `stop` is asked again and again whether to end: at 1 the files in hand are finished and no
     others begun, from 2 on they are rolled back. Raises FileNotFoundError for a path that does not
@@ -85,19 +97,23 @@ def push(
     """
     started = time.monotonic()
     paths = list(paths)
-    found = [ledger.Found.at(path) for path in documents.find(paths)]
+    links: list[Path] = []
+    files = documents.find(paths, follow_symlinks=follow_symlinks, leave=links.append)
+    found = [ledger.Found.at(file) for file in files]
     environment = {**os.environ, **database.connection_environment()}
-    summary = Summary()
+    summary = Summary([Outcome.skipped(ledger.Found.at(link), LINK) for link in links])
     with database.connect(autocommit=True) as connection:
         ledger.prepare(connection)
         known = ledger.known(connection, found)
         if gone := list(_gone(paths, found, known)):
             ledger.forget(connection, gone)
+        if retry_rejected:
+            known = {path: entry for path, entry in known.items() if not entry.reason}
         fresh = list(_fresh(found, known, summary))
         ids = ledger.draw_ids(connection, len(fresh)) if fresh else []
     if fresh:
         listener.begins(len(fresh), sum(one.size_bytes for one in fresh))
-        queue = deque(_Job(*one) for one in zip(fresh, ids, strict=True))
+        queue = deque(_Job(*one, limits.settle) for one in zip(fresh, ids, strict=True))
         _Crew(queue, limits, environment, listener, stop, summary).work()
     summary.outcomes.sort(key=lambda one: one.path)
     summary.seconds = round(time.monotonic() - started, 3)
@@ -136,8 +152,25 @@ class _Job:
 
     found: ledger.Found
     file_id: int
+    settle: float
     share: float = 0.0
     crashed: bool = False
+
+    def __post_init__(self) -> None:
+        """A file that changed lately is looked at again when it should have settled."""
+        age = time.time() - self.found.modified_at.timestamp()
+        wait = min(self.settle, self.settle - age)  # whatever a time stamp in the future says
+        self.looked_at_again = time.monotonic() + wait if wait > 0 else None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is too early to tell if the file has settled."""
+        return self.looked_at_again is not None and self.looked_at_again > time.monotonic()
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file has changed since it was found, now that it should have settled."""
+        return self.looked_at_again is not None and ledger.Found.at(self.found.file) != self.found
 
     @cached_property
     def memory(self) -> int:
@@ -152,10 +185,11 @@ class _Worker:
     job: _Job | None = None
     ready: bool = False
 
-    def give(self, job: _Job, part_size: int) -> None:
+    def give(self, job: _Job, limits: Limits) -> None:
         self.job = job
+        task = Task(job.found.file, job.file_id, limits.part_size, limits.max_file_size)
         with suppress(BrokenPipeError):  # its death is heard of when it is listened to
-            self.pipe.send(Task(job.found.file, job.file_id, part_size))
+            self.pipe.send(task)
 
 
 @dataclass
@@ -192,15 +226,24 @@ class _Crew:
         return [worker.job for worker in self.workers if worker.job]
 
     def _hand_out(self) -> None:
-        """Give out files in order, as far as there are workers and memory."""
-        while self.queue and self._fits(self.queue[0]):
+        """Give out files in order, as far as they have settled and there are workers and memory."""
+        while (job := self._next()) and self._fits(job):
             worker = next((one for one in self.workers if one.job is None), None)
             if worker is None:
                 if len(self.workers) >= self.limits.jobs:
                     return
                 worker = _hire(self.environment)
                 self.workers.append(worker)
-            worker.give(self.queue.popleft(), self.limits.part_size)
+            self.queue.remove(job)
+            worker.give(job, self.limits)
+
+    def _next(self) -> _Job | None:
+        while job := next((one for one in self.queue if not one.waits), None):
+            if not job.changes:
+                return job
+            self.queue.remove(job)
+            self._end(Outcome.skipped(job.found, UNSETTLED))
+        return None
 
     def _fits(self, job: _Job) -> bool:
         others = self._in_hand()

@@ -172,6 +172,17 @@ def status_json(now: ledger.Status) -> str:
     return json.dumps(dataclasses.asdict(now), default=str)
 
 
+def rejections(rejected: Sequence[ledger.Rejection]) -> str:
+    """The files turned away, a line each."""
+    lines = [f"{one.rejected_at:%Y-%m-%d %H:%M}  {_complaint(one)}" for one in rejected]
+    return "\n".join(lines) or "none"
+
+
+def rejections_json(rejected: Sequence[ledger.Rejection]) -> str:
+    """The files turned away, as a JSON array."""
+    return json.dumps([dataclasses.asdict(one) for one in rejected], default=str)
+
+
 def run(one: runs.Run) -> str:
     """A run in one line."""
     text = f"{one.outcome or 'going on'}, began {one.started_at:%Y-%m-%d %H:%M:%S %Z}"

@@ -14,11 +14,12 @@ from loader import database, landing, ledger
 
 @dataclass(frozen=True)
 class Task:
-    """A file to land, under which id, in parts of which size in bytes."""
+    """A file to land, under which id, in parts of which size, if it is not too large; in bytes."""
 
     file: Path
     file_id: int
     part_size: int
+    max_file_size: int
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,6 @@ def _land(connection: psycopg.Connection, task: Task, tasks: Connection) -> None
         task.file_id,
         task.part_size,
         lambda share: tasks.send(Progress(share)),
+        max_file_size=task.max_file_size,
     )
     tasks.send(outcome)

@@ -16,7 +16,18 @@ from loader import screen
 from loader.cli import app, parse_size
 from loader.embedded import Server
 
-COMMANDS = {"push", "status", "export", "sample", "demo", "build", "report", "db", "docs"}
+COMMANDS = {
+    "push",
+    "status",
+    "export",
+    "sample",
+    "demo",
+    "build",
+    "report",
+    "db",
+    "docs",
+    "rejections",
+}
 DB_COMMANDS = {"start", "stop", "status", "env"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
 
@@ -193,6 +204,21 @@ def test_status_of_an_empty_database(run_loader: RunLoader, database: Database) 
     assert done.returncode == 0
     assert re.search(r"^raw       0 files in 0 parts, ", done.stdout, re.MULTILINE)
     assert re.search(r"^rejected  none$", done.stdout, re.MULTILINE)
+
+
+def test_rejections_are_listed(run_loader: RunLoader, database: Database, tmp_path: Path) -> None:
+    env = database.environment
+    assert run_loader("rejections", env=env).stdout == "none\n"
+    assert json.loads(run_loader("rejections", "--json", env=env).stdout) == []
+    (tmp_path / "b.json").write_text("")
+    run_loader("push", tmp_path, env=env)
+    reason = "empty file (it holds no JSON: was it copied whole?)"
+    done = run_loader("rejections", env=env)
+    assert re.fullmatch(
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d  {re.escape(f'{tmp_path}/b.json: {reason}')}\n", done.stdout
+    )
+    (one,) = json.loads(run_loader("rejections", "--json", env=env).stdout)
+    assert (one["path"], one["reason"]) == (f"{tmp_path}/b.json", "empty file")
 
 
 # ------------------------------------------------------------------------------ wrong usage, 2

@@ -61,14 +61,22 @@ def test_a_missing_path_is_an_error_before_any_file_is_given(tmp_path):
         find([tmp_path, tmp_path / "nowhere"])
 
 
-def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path):
+def test_links_are_left_aside_or_followed_once(tmp_path):
     written(tmp_path / "elsewhere" / "a.json", b"{}")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "loop").symlink_to(folder)
     (folder / "linked.json").symlink_to(tmp_path / "elsewhere" / "a.json")
     (folder / "folder.json").symlink_to(tmp_path / "elsewhere")
-    assert list(find([folder])) == [folder / "linked.json"]
+    (folder / "notes.txt").symlink_to(tmp_path / "elsewhere" / "a.json")
+    left = []
+    assert list(find([folder], leave=left.append)) == []
+    assert sorted(left) == [folder / name for name in ("folder.json", "linked.json", "loop")]
+    assert list(find([folder], follow_symlinks=True, leave=left.append)) == [
+        folder / "folder.json" / "a.json",
+        folder / "linked.json",
+    ]
+    assert len(left) == 3
 
 
 def test_a_name_that_is_not_utf8_is_found(tmp_path):

@@ -34,8 +34,11 @@ OLD = 1_600_000_000  # seconds since 1970: a time stamp that is not now
 
 
 def write(path: Path, content: object) -> Path:
+    """A file that has settled: last changed ten seconds ago."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    then = time.time_ns() - 10 * 10**9
+    os.utime(path, ns=(then, then))
     return path
 
 
@@ -405,12 +408,112 @@ def test_a_file_that_could_not_be_read_is_tried_again(
     push: Push, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").symlink_to("target")
-    assert counts(push(tmp_path)) == (0, 0, 1, 1)
+    args = (tmp_path, "--follow-symlinks")
+    assert counts(push(*args)) == (0, 0, 1, 1)
     assert database.rows("select reason from raw.rejections") == [("cannot be read",)]
-    assert counts(push(tmp_path)) == (0, 1, 0, 0)
+    assert counts(push(*args)) == (0, 1, 0, 0)
     write(tmp_path / "target", CYCLER)
-    assert counts(push(tmp_path)) == (1, 0, 0, 0)
+    assert counts(push(*args)) == (1, 0, 0, 0)
     assert database.rows("select 1 from raw.rejections") == []
+
+
+def test_a_rejected_file_is_read_again_where_that_is_asked_for(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.json", CYCLER)
+    write(tmp_path / "b.json", b"{")
+    size = file.stat().st_size
+    limit = ("--max-file-size", str(size - 1))
+    assert counts(push(tmp_path, *limit)) == (0, 0, 2, 1)
+    assert set(database.rows("select reason from raw.rejections")) == {
+        ("too large",),
+        ("not valid JSON",),
+    }
+    assert counts(push(tmp_path, "--max-file-size", str(size))) == (0, 2, 0, 0)
+    retried = push(tmp_path, "--max-file-size", str(size), "--retry-rejected")
+    assert counts(retried) == (1, 1, 0, 0)
+    assert database.rows("select name from raw.rejections") == [("b.json",)]
+
+
+# --------------------------------------------------------------------- links, files being written
+
+
+def test_links_in_a_folder_are_followed_where_that_is_asked_for(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    write(tmp_path / "elsewhere" / "a.json", CYCLER)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.json").symlink_to("../elsewhere/a.json")
+    (folder / "loop").symlink_to(".")
+    (folder / "outside").symlink_to("../elsewhere")
+    said = push(folder)
+    assert counts(said) == (0, 3, 0, 0)
+    assert {file["reason"] for file in said["files"]} == {
+        "a symbolic link, not followed without --follow-symlinks"
+    }
+    assert counts(push(folder, "--follow-symlinks")) == (1, 1, 0, 0)
+    assert names(database) == ["a.json"]
+    assert [
+        Path(path).parent.name for (path,) in database.rows("select path from raw.paths order by 1")
+    ] == [
+        "folder",
+        "outside",
+    ]
+
+
+def test_a_link_named_directly_is_followed(push: Push, database: Database, tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere" / "a.json", CYCLER)
+    (tmp_path / "file.json").symlink_to("elsewhere/a.json")
+    (tmp_path / "folder").symlink_to("elsewhere")
+    assert counts(push(tmp_path / "file.json", tmp_path / "folder")) == (1, 1, 0, 0)
+
+
+def test_a_file_that_changed_just_now_is_waited_for_while_others_land(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    just_now, in_future = write(tmp_path / "a.json", CYCLER), write(tmp_path / "b.json", {})
+    write(tmp_path / "c.json", {"settled": 1})
+    os.utime(just_now)
+    os.utime(in_future, (OLD * 2, OLD * 2))
+    said = push(tmp_path, "--settle", "0.6", "--jobs", "1")
+    assert counts(said) == (3, 0, 0, 0)
+    assert said["seconds"] > 0.6
+    landed = database.rows("select name from raw.files order by loaded_at")
+    assert landed[0] == ("c.json",)
+    assert names(database) == ["a.json", "b.json", "c.json"]
+
+
+def test_nothing_is_waited_for_where_that_is_not_wanted(push: Push, tmp_path: Path) -> None:
+    os.utime(write(tmp_path / "a.json", CYCLER), (OLD * 2, OLD * 2))
+    said = push(tmp_path, "--settle", "0")
+    assert counts(said) == (1, 0, 0, 0)
+    assert said["seconds"] < 2
+
+
+def test_a_file_that_goes_on_changing_is_left_to_the_next_push(
+    push: Push, database: Database, tmp_path: Path
+) -> None:
+    growing = write(tmp_path / "a.json", CYCLER)
+    os.utime(growing)
+    done = threading.Event()
+
+    def grow() -> None:
+        while not done.wait(0.05):
+            with growing.open("ab") as file:
+                file.write(b" ")
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        said = push(tmp_path, "--settle", "0.5")
+    finally:
+        done.set()
+        writer.join()
+    assert counts(said) == (0, 1, 0, 0)
+    assert said["files"][0]["reason"] == "still being written: left to the next push"
+    assert database.rows("select 1 from raw.rejections") == []
+    assert counts(push(tmp_path)) == (1, 0, 0, 0)
 
 
 # ------------------------------------------------------------------- workers, signals, crashes
