@@ -53,6 +53,7 @@ _FILES_IN_HAND = (
     "finishing the files in hand; once more rolls them back",
     "rolling back the files in hand",
 )
+_AWAY = "PostgreSQL does not answer: trying again for {:.0f} s"
 _WAITING = "another build is going on: waiting for its end"
 _BUILD_IN_HAND = ("finishing the build; once more breaks it off", "breaking off the build")
 
@@ -278,9 +279,9 @@ def _status(
         fades = [] if as_json or not sys.stdout.isatty() else _fades(connection, status.batteries)
         environment = database.connection_environment()
         age = runs.since_success(connection)
-    print(screen.status_json(status) if as_json else screen.status(status, environment))
+    _say(screen.status_json(status) if as_json else screen.status(status, environment))
     if fades:
-        print("", *fades, sep="\n")
+        _say("", *fades, sep="\n")
     if fail_if_older is not None and (age is None or age > fail_if_older):
         last = "none ever did" if age is None else f"the last one ended {age:,.0f} s ago"
         _fail(f"no push succeeded in the last {fail_if_older:,} s; {last}", REJECTED)
@@ -528,10 +529,10 @@ def _run_push(
     **which: bool,
 ) -> push.Summary:
     """Push and report; leaves with an exit code unless all went well. `which` as push takes it."""
-    from loader import database, ledger, push, runs
+    from loader import ledger, push, runs
 
     stop = _Stop(voice.note)
-    with _database_errors(voice.fail), stop, database.connect(autocommit=True) as connection:
+    with _database_errors(voice.fail), stop, _connect_patiently(voice) as connection:
         ledger.prepare(connection)
         try:
             with runs.recorded(connection, alone=build) as run:
@@ -553,6 +554,14 @@ def _run_push(
     if code:
         raise typer.Exit(code)
     return summary
+
+
+def _connect_patiently(voice: _Text) -> psycopg.Connection:
+    """For what runs by itself: a server that starts up is waited for."""
+    from loader import database
+
+    database.await_server(lambda seconds: voice.note(_AWAY.format(seconds)))
+    return database.connect(autocommit=True)
 
 
 def _conclude(

@@ -1,12 +1,13 @@
 """Which PostgreSQL the loader works with, and a connection to it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from loader import embedded
 
@@ -23,6 +24,14 @@ CONNECTION_VARIABLES = (
 )
 
 CONNECT_TIMEOUT = 10  # seconds a host; libpq itself waits for as long as the system does
+PATIENCE = 10.0  # seconds that a push waits for a server that is away
+
+_NO_TIMEOUTS = """
+    set statement_timeout = 0;
+    set lock_timeout = 0;
+    set idle_in_transaction_session_timeout = 0;
+    set idle_session_timeout = 0;
+"""
 
 URL_FORM = "postgresql://user:password@host:5432/database"
 
@@ -63,18 +72,55 @@ def connection_environment(*, start: bool = True) -> dict[str, str]:
 def connect(**options: Any) -> psycopg.Connection:  # noqa: ANN401 - psycopg's own options
     """Connect to the database; `options` are those of psycopg.connect. Raises DatabaseUnavailable.
 
-    Starts the embedded server where that is the one.
+    Starts the embedded server where that is the one. Timeouts set for the role or the server are
+    for people's queries and do not hold here, as in pg_dump.
     """
     environment = connection_environment()
+    try:
+        connection = psycopg.connect(**(_settings(environment) | options))
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(_unavailable(environment, error)) from None
+    connection.execute(_NO_TIMEOUTS)
+    if not connection.autocommit:
+        connection.commit()
+    return connection
+
+
+def await_server(waiting: Callable[[float], None]) -> None:
+    """Wait for a server that does not answer or is starting up, PATIENCE seconds at most.
+
+    `waiting` is told that number, once, where there is something to wait for. What went wrong after
+    all, and everything that time does not mend, such as a wrong password, is told by `connect`.
+    Starts the embedded server where that is the one. Raises DatabaseUnavailable.
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQPINGPARAMS
+    """
+    settings = make_conninfo(**_settings(connection_environment())).encode()
+    if not _away(pq.PGconn.ping(settings)):
+        return
+    waiting(PATIENCE)
+    # imported where it is needed: a push that finds nothing new is over in half a second
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential  # noqa: PLC0415
+
+    again = Retrying(
+        retry=retry_if_result(_away),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        stop=stop_after_delay(PATIENCE),
+        retry_error_callback=lambda state: None,
+    )
+    again(pq.PGconn.ping, settings)
+
+
+def _away(answer: int) -> bool:
+    return answer in {pq.Ping.REJECT, pq.Ping.NO_RESPONSE}
+
+
+def _settings(environment: dict[str, str]) -> dict[str, Any]:
+    """What psycopg.connect takes."""
     variables = _variables()
     settings: dict[str, Any] = {"application_name": "battery-elt loader"}
     if not os.environ.get("PGCONNECT_TIMEOUT"):
         settings["connect_timeout"] = CONNECT_TIMEOUT
-    settings |= {variables[name]: value for name, value in environment.items()}
-    try:
-        return psycopg.connect(**(settings | options))
-    except psycopg.Error as error:
-        raise DatabaseUnavailable(_unavailable(environment, error)) from None
+    return settings | {variables[name]: value for name, value in environment.items()}
 
 
 def _variables() -> dict[str, str]:

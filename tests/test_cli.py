@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -282,7 +283,7 @@ def test_a_url_that_is_none_is_told(run_loader: RunLoader) -> None:
         assert "hunter2" not in done.stderr
 
 
-@pytest.mark.parametrize("args", [["push", "."], ["status"], ["export", "1"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["rejections"], ["status"], ["export", "1"]], ids=" ".join)
 def test_without_a_database_the_way_out_is_told_and_no_password(
     run_loader: RunLoader, args: list[str], tmp_path: Path
 ) -> None:
@@ -292,6 +293,19 @@ def test_without_a_database_the_way_out_is_told_and_no_password(
     assert "Check DATABASE_URL" in done.stderr
     assert "hunter2" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_push_without_a_database_says_that_it_waits_and_then_the_way_out(
+    run_loader: RunLoader, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    done = run_loader("push", ".", env=NOWHERE, cwd=tmp_path)
+    assert 10 < time.monotonic() - started < 25
+    assert (done.returncode, done.stdout) == (3, "")
+    waits, says = done.stderr.split("\n", 1)
+    assert waits == "PostgreSQL does not answer: trying again for 10 s"
+    assert says.startswith("loader: No connection to PostgreSQL at 127.0.0.1, port 1")
+    assert "hunter2" not in done.stderr
 
 
 # ---------------------------------------------------------------------------------- the server
