@@ -338,9 +338,9 @@ def candidates(document: Mapping[str, Any], name: str) -> Iterator[Any]:
 def barcode_of(document: Mapping[str, Any]) -> str | None:
     """The barcode the document states, or None."""
     for value in candidates(document, "barcode"):
-        barcode = (text_of(value) or "").strip(" ").upper()
-        if barcode not in ("", "NAN"):
-            return barcode
+        barcode = (text_of(value) or "").strip(" ")
+        if len(barcode) <= 500 and barcode.upper() not in ("", "NAN"):
+            return barcode.upper()
     return None
 
 

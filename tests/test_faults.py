@@ -99,7 +99,7 @@ def own_database() -> Iterator[Database]:
 # ------------------------------------------------------------------------------------- the loader
 
 
-@fault("kill -9 of the loader at a random moment")
+@fault("the loader, at a random moment")
 def test_a_killed_loader(
     database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_killed_loader(
     assert after_another_push(database, data) == undisturbed
 
 
-@fault("kill -9 of a worker with a file in hand")
+@fault("a worker")
 def test_a_killed_worker(
     database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_killed_worker(
     assert after_another_push(database, data) == undisturbed
 
 
-@fault("SIGINT or SIGTERM, once or twice")
+@fault("the loader, by SIGINT or SIGTERM, once or twice")
 def test_a_signal(database: Database, data: Path, undisturbed: list[Any], trial: int) -> None:
     number, times = [(n, t) for n in (signal.SIGINT, signal.SIGTERM) for t in (1, 2)][trial]
     with pushing(database, data, "--jobs", "1") as process:
@@ -143,13 +143,13 @@ def test_a_signal(database: Database, data: Path, undisturbed: list[Any], trial:
     assert after_another_push(database, data) == undisturbed
 
 
-@fault("two loaders at once")
+@fault("two loaders on one folder")
 def test_two_loaders(database: Database, data: Path, undisturbed: list[Any], trial: int) -> None:
     together(database, data, 2)
     assert after_another_push(database, data) == undisturbed
 
 
-@fault("eight loaders at once")
+@fault("eight loaders on one folder")
 def test_eight_loaders(database: Database, data: Path, undisturbed: list[Any], trial: int) -> None:
     together(database, data, 8)
     assert after_another_push(database, data) == undisturbed
@@ -171,7 +171,7 @@ def together(database: Database, data: Path, count: int) -> None:
 # ------------------------------------------------------------------------------------- the server
 
 
-@fault("its connection ended by the server")
+@fault("one connection")
 def test_an_ended_connection(
     database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -182,7 +182,7 @@ def test_an_ended_connection(
     assert after_another_push(database, data) == undisturbed
 
 
-@fault("kill -9 of a server process in mid-load")
+@fault("a server process")
 def test_a_killed_backend(
     own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_killed_backend(
     assert after_another_push(own_database, data) == undisturbed
 
 
-@fault("kill -9 of the whole server in mid-load")
+@fault("the whole server")
 def test_a_killed_server(
     own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -205,7 +205,7 @@ def test_a_killed_server(
     assert after_another_push(own_database, data) == undisturbed  # which starts it again
 
 
-@fault("server stopped in mid-load")
+@fault("the server")
 def test_a_stopped_server(
     own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -235,7 +235,7 @@ def answers(database: Database) -> bool:
         return False
 
 
-@fault("server down at the start, back in a moment")
+@fault("by a server that is down at the start")
 def test_a_server_that_comes_back(
     own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -253,7 +253,7 @@ def test_a_server_that_comes_back(
     assert after_another_push(own_database, data) == undisturbed
 
 
-@fault("statement, lock and idle timeouts set for the role")
+@fault("by timeouts set for statements, locks and idle sessions")
 def test_timeouts_do_not_reach_a_push(
     database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
@@ -287,7 +287,7 @@ def disk(folder: Path) -> Iterator[Callable[[int], None]]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@fault("disk full")
+@fault("by a full disk")
 def test_a_full_disk(
     own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import bad_inputs
+import faults
 import pytest
 from conftest import PROJECT, clean_environment, scratch_home
 from pipeline import TABLES
@@ -53,6 +55,17 @@ def test_every_published_table_is_on_the_page() -> None:
     marts = {path.stem for path in (PROJECT / "dbt_project" / "models" / "marts").glob("*.sql")}
     listed = set(re.findall(r"^\| `(\w+)` \| ", README.partition("## The tables")[2], re.MULTILINE))
     assert marts <= listed
+
+
+def test_the_tables_of_reliability_are_what_the_tests_do() -> None:
+    section = README.partition("## Reliability\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \|$", section, re.MULTILINE)
+    heads = ["| a push |", "| what a file gets |"]
+    assert [row for row in rows if not row.startswith(tuple(heads))] == [
+        *faults.table(),
+        *bad_inputs.table(),
+    ]
+    assert f"beside {len(bad_inputs.KINDS)} odd files" in section
 
 
 def test_ci_runs_the_command_for_developers() -> None:

@@ -26,7 +26,8 @@ mapped_paths as (
 key_paths as (
     select
         parts.file_id,
-        case when parts.section = 'document' then '' else parts.section || '.' end || names.column_name as key_path
+        -- an index takes no more than 2,700 bytes
+        left(case when parts.section = 'document' then '' else parts.section || '.' end || names.column_name, 500) as key_path
     from parts
     cross join lateral unnest(parts.column_names) as names (column_name)
 ),
