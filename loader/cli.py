@@ -49,6 +49,13 @@ _UNITS |= {unit: 1024**power for power, unit in enumerate(("", "kib", "mib", "gi
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+_GRANT = """\
+roles are there; in psql, grant them to those who log in:
+  grant battery_loader to NAME;         may push
+  grant battery_transformer to NAME;    may build, after:
+  alter role NAME set role to battery_transformer;
+  grant battery_reader to NAME;         may read the published tables"""
+
 _FILES_IN_HAND = (
     "finishing the files in hand; once more rolls them back",
     "rolling back the files in hand",
@@ -248,6 +255,35 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
     )
     if summary.count("landed") and sys.stdout.isatty() and type(voice) is _Text and not build:
         print("next: loader build")
+
+
+@app.command(name="init")
+def _init(
+    with_roles: Annotated[
+        bool,
+        typer.Option(
+            "--roles",
+            help="Create battery_loader, battery_transformer and battery_reader, to be granted.",
+        ),
+    ] = False,
+) -> None:
+    """Lay out the raw zone, and create roles that may do no more than they must.
+
+    Push does the first by itself where it may. Run it again after an upgrade.
+
+    \b
+    Examples:
+      loader init
+      loader init --roles && psql -c 'grant battery_reader to ada'
+    """
+    from loader import database, ledger, roles
+
+    with _database_errors(), database.connect(autocommit=True) as connection:
+        ledger.prepare(connection)
+        print("schema raw is laid out")
+        if with_roles:
+            roles.create(connection)
+            print(_GRANT)
 
 
 @app.command(name="status")

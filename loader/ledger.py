@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from loader import runs
+from loader import database, runs
 
 UNREADABLE = "cannot be read"
 """The one reason that may go away while the file stays as it is: it is tried again every time."""
@@ -71,7 +71,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Status:
-    """What the database holds. Sizes in bytes on disk; `None` where dbt has not built yet."""
+    """What the database holds. Sizes in bytes on disk.
+
+    `batteries` is None where dbt has not built yet, or the user may not read what it built.
+    """
 
     files: int
     parts: int
@@ -84,15 +87,24 @@ class Status:
 
 
 def prepare(connection: psycopg.Connection) -> None:
-    """Create schema `raw`, or bring it up to date; one round trip where nothing is to do."""
+    """Create schema `raw`, or bring it up to date; one round trip where nothing is to do.
+
+    Raises database.DatabaseUnavailable where that is another user's to do.
+    """
     sql = resources.files("loader").joinpath("landing.sql").read_bytes()
     layout = f"Layout {hashlib.sha256(sql).hexdigest()[:12]}."
     if _schema_comment(connection).endswith(layout):
         return
-    with connection.transaction():
-        connection.execute(sql)
-        comment = f"{_schema_comment(connection)} {layout}"
-        connection.execute(psycopg.sql.SQL("comment on schema raw is {}").format(comment))
+    try:
+        with connection.transaction():
+            connection.execute(sql)
+            comment = f"{_schema_comment(connection)} {layout}"
+            connection.execute(psycopg.sql.SQL("comment on schema raw is {}").format(comment))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise database.DatabaseUnavailable(
+            f"Schema raw is to be laid out first: {error.diag.message_primary}.\n"
+            "Run `loader init` as the owner of the database."
+        ) from error
 
 
 def known(connection: psycopg.Connection, found: Iterable[Found]) -> dict[str, Known]:
@@ -241,7 +253,16 @@ def _size(connection: psycopg.Connection, schema: str) -> int:
 
 
 def _batteries(connection: psycopg.Connection) -> int | None:
-    row = connection.execute("select to_regclass('battery.batteries') is not null").fetchone()
+    row = connection.execute(
+        """
+        select bool_and(
+            has_schema_privilege(relnamespace, 'usage') and has_table_privilege(oid, 'select')
+        )
+        from pg_class
+        where relname = 'batteries'
+            and relnamespace = (select oid from pg_namespace where nspname = 'battery')
+        """
+    ).fetchone()
     if row is None or not row[0]:
         return None
     count = connection.execute("select count(*) from battery.batteries").fetchone()

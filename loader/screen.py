@@ -153,7 +153,7 @@ def status(now: ledger.Status, environment: Mapping[str, str]) -> str:
     raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
     if now.non_finite:
         raw += f", {_nulls(now.non_finite)}"
-    tables = "not built yet"
+    tables = "none built yet that you may read"
     if now.batteries is not None:
         tables = f"{many(now.batteries, 'battery', 'batteries')}, {size(now.mart_bytes)}"
     rejected = many(len(now.rejections), "file") if now.rejections else "none"

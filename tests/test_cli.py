@@ -28,6 +28,7 @@ COMMANDS = {
     "db",
     "docs",
     "rejections",
+    "init",
 }
 DB_COMMANDS = {"start", "stop", "status", "env"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
@@ -180,7 +181,7 @@ def test_status_tells_what_is_landed_built_and_rejected(
     name, folder = database.environment["PGDATABASE"], database.environment["PGHOST"]
     assert place == f"database  {name} on {folder}"
     assert re.fullmatch(r"raw       1 file in 1 part, \d+(\.\d)? kB, 1 NaN→null", raw)
-    assert tables == "tables    not built yet"
+    assert tables == "tables    none built yet that you may read"
     assert re.fullmatch(
         r"last run  succeeded, began [\d-]{10} [\d:]{8} \S+, took \d+\.\d s:"
         r" landed 1 file, rejected 1",

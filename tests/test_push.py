@@ -788,6 +788,10 @@ def test_a_user_who_may_only_read_is_told_so(
     finally:
         database.rows(f"drop role {name}")
     assert done.returncode == 3
-    assert re.match(r"loader: the database refused: permission denied for database", done.stderr)
+    assert re.match(
+        r"loader: Schema raw is to be laid out first: permission denied for database .*\n"
+        r"Run `loader init` as the owner of the database\.",
+        done.stderr,
+    )
     with pytest.raises(psycopg.errors.UndefinedTable):
         database.rows("select 1 from raw.files")

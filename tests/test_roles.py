@@ -1,0 +1,179 @@
+"""The pipeline under roles that may do no more than they must, and what they may not."""
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import built
+import psycopg
+import pytest
+from conftest import Database, RunLoader, clean_environment
+from pipeline import TABLES, Pipeline
+
+ROLES = ("battery_loader", "battery_transformer", "battery_reader")
+
+FORBIDDEN = {
+    "battery_loader": [
+        "select from battery.batteries",
+        "insert into battery.batteries (id) values (1)",
+        "drop table battery.battery_summaries",
+        "select from battery_staging.stg_parts",
+        "update raw.documents set part_no = 9",
+        "delete from raw.documents",
+        "truncate raw.documents cascade",
+        "delete from raw.files",
+        "drop table raw.documents",
+        "alter table raw.files add column mine integer",
+        "create table raw.mine ()",
+        "create schema mine",
+        "create role mine",
+    ],
+    "battery_transformer": [
+        "insert into raw.files default values",
+        "update raw.files set name = ''",
+        "delete from raw.files",
+        "delete from raw.documents",
+        "update raw.rejections set reason = ''",
+        "truncate raw.documents cascade",
+        "drop table raw.paths",
+        "create table raw.mine ()",
+        "create schema mine",
+        "create role mine",
+    ],
+    "battery_reader": [
+        "select from raw.files",
+        "select from raw.documents",
+        "select from raw.rejections",
+        "select from battery_staging.stg_parts",
+        "insert into battery.batteries (id) values (1)",
+        "update battery.battery_summaries set paused = 0",
+        "delete from battery.battery_cycles_interpolated",
+        "truncate battery.battery_summaries",
+        "drop table battery.batteries cascade",
+        "create table battery.mine ()",
+        "create schema mine",
+        "create role mine",
+    ],
+}
+
+
+@dataclass
+class Office:
+    """A database of which each of three people may do a part."""
+
+    database: Database
+    people: dict[str, str]
+
+    def environment(self, role: str) -> dict[str, str]:
+        return self.database.environment | {"PGUSER": self.people[role]}
+
+    def tries(self, role: str, statement: str) -> None:
+        with self.database.connect(autocommit=False) as connection:
+            connection.execute(f"set session authorization {self.people[role]}")
+            if role == "battery_transformer":
+                connection.execute("set role battery_transformer")
+            connection.execute(statement)
+            connection.rollback()
+
+
+@pytest.fixture
+def office(any_database: Database, run_loader: RunLoader) -> Iterator[Office]:
+    for _ in range(2):  # the second time changes nothing
+        done = run_loader("init", "--roles", env=any_database.environment)
+        assert (done.returncode, done.stderr) == (0, "")
+    people = {role: f"{role}_{os.getpid()}" for role in ROLES}
+    for role, name in people.items():
+        any_database.rows(f"create role {name} login in role {role}")
+    builder = people["battery_transformer"]
+    any_database.rows(f"alter role {builder} set role to battery_transformer")
+    yield Office(any_database, people)
+    for name in (*people.values(), *ROLES):
+        any_database.rows(f"drop owned by {name} cascade")
+    for name in (*people.values(), *ROLES):
+        any_database.rows(f"drop role {name}")
+
+
+def dbt(pipeline: Pipeline, environment: dict[str, str], *more: str) -> str:
+    done = subprocess.run(
+        [f"{sysconfig.get_path('scripts')}/dbt", "--no-use-colors", *more],
+        cwd=pipeline.project,
+        env=clean_environment() | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_everyone_does_their_part_and_no_more(
+    office: Office, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    pipeline = Pipeline.create(office.database, tmp_path)
+    files = built.write(tmp_path / "data")
+    loads, builds, reads = (office.environment(role) for role in ROLES)
+    for some in (files[:2], files):
+        done = run_loader("push", "--settle", "0", *some, env=loads)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "ERROR=0" in dbt(pipeline, builds, "build")
+    assert "ERROR=0" in dbt(pipeline, builds, "build", "--full-refresh")
+    done = run_loader("status", env=loads)
+    assert "3 files in 3 parts" in done.stdout and done.returncode == 0
+    page = tmp_path / "report.html"
+    done = run_loader("report", "-o", page, env=reads)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TWICE" in page.read_text()
+    with psycopg.connect(**libpq(reads)) as connection:
+        for table in TABLES:
+            assert connection.execute(f"select count(*) from battery.{table}").fetchone() != (0,)
+
+    for role, statements in FORBIDDEN.items():
+        for statement in statements:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                office.tries(role, statement)
+
+
+def libpq(environment: dict[str, str]) -> dict[str, Any]:
+    return {
+        "host": environment["PGHOST"],
+        "port": environment["PGPORT"],
+        "user": environment["PGUSER"],
+        "dbname": environment["PGDATABASE"],
+    }
+
+
+def test_tables_built_before_go_to_the_transformer(
+    database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    pipeline = Pipeline.create(database, tmp_path)
+    pipeline.push(*built.write(tmp_path / "data"))
+    pipeline.build_tables()
+    assert run_loader("init", "--roles", env=database.environment).returncode == 0
+    try:
+        owners = database.rows(
+            "select distinct relowner::regrole::text from pg_class"
+            " where relnamespace in ('battery'::regnamespace, 'battery_staging'::regnamespace)"
+        )
+        assert owners == [("battery_transformer",)]
+    finally:
+        for role in ROLES:
+            database.rows(f"drop owned by {role} cascade")
+        for role in ROLES:
+            database.rows(f"drop role {role}")
+
+
+def test_a_loader_that_may_not_lay_out_says_who_may(
+    database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    name = f"nobody_{os.getpid()}"
+    database.rows(f"create role {name} login")
+    try:
+        done = run_loader("init", env=database.environment | {"PGUSER": name})
+    finally:
+        database.rows(f"drop role {name}")
+    assert done.returncode == 3
+    assert "Run `loader init` as the owner of the database." in done.stderr
