@@ -343,6 +343,32 @@ def _rejections(as_json: Json = False) -> None:
     print(screen.rejections_json(rejections) if as_json else screen.rejections(rejections))
 
 
+@app.command(name="verify")
+def _verify(as_json: Json = False) -> None:
+    """Compare what is landed with the files on disk.
+
+    Every part is there, the file on disk is the one that landed, and the document in the database
+    says what it says. Exit code: 0; 1 something differs. A file that is gone from disk is no fault.
+
+    \b
+    Examples:
+      loader verify
+      loader verify --json | jq '.[] | select(.verdict != "same")'
+    """
+    from loader import database, ledger, screen, verify
+
+    with _database_errors(), database.connect() as connection:
+        ledger.prepare(connection)
+        with _steps(verify.count(connection)) as step:
+            checked = []
+            for one in verify.verify(connection):
+                checked.append(one)
+                step(one.path)
+    print(screen.checked_json(checked) if as_json else screen.checked(checked))
+    if any(one.verdict in verify.WRONG for one in checked):
+        raise typer.Exit(REJECTED)
+
+
 @app.command(name="export")
 def _export(
     file_id: Annotated[int, typer.Argument(metavar="FILE_ID", help="As raw.files has it.")],

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from loader import ledger, push, runs
+from loader import ledger, push, runs, verify
 from loader.landing import Outcome
 
 
@@ -181,6 +181,22 @@ def rejections(rejected: Sequence[ledger.Rejection]) -> str:
 def rejections_json(rejected: Sequence[ledger.Rejection]) -> str:
     """The files turned away, as a JSON array."""
     return json.dumps([dataclasses.asdict(one) for one in rejected], default=str)
+
+
+def checked(files: Sequence[verify.Checked]) -> str:
+    """How landed files compare with those on disk: a line for each that is not the same, a sum."""
+    lines = [
+        f"{one.verdict:<10}  file {one.file_id}  {one.path}: {one.detail}"
+        for one in files
+        if one.verdict != "same"
+    ]
+    same = len(files) - len(lines)
+    return "\n".join([*lines, f"{same:,} of {many(len(files), 'file')} as landed"])
+
+
+def checked_json(files: Sequence[verify.Checked]) -> str:
+    """How landed files compare with those on disk, as a JSON array."""
+    return json.dumps([dataclasses.asdict(one) | {"detail": one.detail} for one in files])
 
 
 def run(one: runs.Run) -> str:

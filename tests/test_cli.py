@@ -29,6 +29,7 @@ COMMANDS = {
     "docs",
     "rejections",
     "init",
+    "verify",
 }
 DB_COMMANDS = {"start", "stop", "status", "env"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
