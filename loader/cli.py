@@ -369,6 +369,39 @@ def _verify(as_json: Json = False) -> None:
         raise typer.Exit(REJECTED)
 
 
+@app.command(name="prune")
+def _prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this they are only listed.")
+    ] = False,
+) -> None:
+    """Remove superseded files from the raw zone.
+
+    A later export of the same run took their place; no table shows their rows. What is removed
+    comes back by deleting its row in raw.files and pushing the file again.
+
+    \b
+    Examples:
+      loader prune
+      loader prune --yes
+    """
+    from loader import database, ledger, prune, screen
+
+    with _database_errors(), database.connect(autocommit=True) as connection:
+        ledger.prepare(connection)
+        try:
+            files = prune.superseded(connection)
+        except prune.NotBuilt as error:
+            _fail(str(error), USAGE)
+        for file in files:
+            if yes:
+                prune.prune(connection, file)
+            print(screen.superseded(file))
+    size = screen.size(sum(file.size_bytes for file in files))
+    done = "pruned" if yes else "would be pruned by --yes"
+    print(f"{screen.many(len(files), 'file')}, {size} {done}")
+
+
 @app.command(name="export")
 def _export(
     file_id: Annotated[int, typer.Argument(metavar="FILE_ID", help="As raw.files has it.")],
@@ -397,6 +430,8 @@ def _export(
         first = next(parts, None)
         if first is None:
             _fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
+        if ledger.is_pruned(connection, file_id):
+            _fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
         pieces = document_parts.write(itertools.chain([first], parts))
         with _file_errors():
             if output is None:

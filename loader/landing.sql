@@ -15,7 +15,8 @@ create table if not exists raw.files (
     modified_at timestamptz not null,
     part_count integer not null check (part_count > 0),
     non_finite_count bigint not null check (non_finite_count >= 0),
-    loaded_at timestamptz not null default now()
+    loaded_at timestamptz not null default now(),
+    pruned_at timestamptz
 );
 
 create table if not exists raw.documents (
@@ -90,6 +91,8 @@ comment on column raw.files.part_count is 'How many rows of raw.documents hold t
 comment on column raw.files.non_finite_count is
     'How many NaN, Infinity and -Infinity of the file became null.';
 comment on column raw.files.loaded_at is 'Start of the transaction that landed the file.';
+comment on column raw.files.pruned_at is
+    'When loader prune put a stub in the place of the superseded content; null where it is whole.';
 
 comment on table raw.documents is
     'One row per part of a file. Part 0 is the whole document or, of a file larger than the part '

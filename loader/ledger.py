@@ -201,6 +201,14 @@ def rejections(connection: psycopg.Connection) -> list[Rejection]:
     return [Rejection(*row) for row in rows]
 
 
+def is_pruned(connection: psycopg.Connection, file_id: int) -> bool:
+    """Whether there is but a stub of the file."""
+    row = connection.execute(
+        "select pruned_at is not null from raw.files where file_id = %s", [file_id]
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def status(connection: psycopg.Connection) -> Status:
     """Count what `raw` and `battery` hold."""
     totals = connection.execute(

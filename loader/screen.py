@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from loader import ledger, push, runs, verify
+from loader import ledger, prune, push, runs, verify
 from loader.landing import Outcome
 
 
@@ -197,6 +197,13 @@ def checked(files: Sequence[verify.Checked]) -> str:
 def checked_json(files: Sequence[verify.Checked]) -> str:
     """How landed files compare with those on disk, as a JSON array."""
     return json.dumps([dataclasses.asdict(one) | {"detail": one.detail} for one in files])
+
+
+def superseded(file: prune.Superseded) -> str:
+    """A file that can go, in one line."""
+    return (
+        f"{file.file_id}  {file.name}  {size(file.size_bytes)}  superseded by {file.superseded_by}"
+    )
 
 
 def run(one: runs.Run) -> str:

@@ -40,18 +40,20 @@ class Checked:
 
 
 def count(connection: psycopg.Connection) -> int:
-    """How many files are landed."""
-    row = connection.execute("select count(*) from raw.files").fetchone()
+    """How many files are landed whole."""
+    row = connection.execute("select count(*) from raw.files where pruned_at is null").fetchone()
     return int(row[0]) if row else 0
 
 
 def verify(connection: psycopg.Connection) -> Iterator[Checked]:
     """Compare each landed file with its parts, and with the file on disk where it still is there.
 
+    Pruned files are left out.
     One file is in memory at a time, twice. Needs a connection that is not in autocommit mode.
     """
     rows = connection.execute(
-        "select file_id, path, sha256, part_count from raw.files order by file_id"
+        "select file_id, path, sha256, part_count from raw.files"
+        " where pruned_at is null order by file_id"
     ).fetchall()
     for file_id, path, sha256, part_count in rows:
         yield Checked(file_id, path, _judge(connection, file_id, sha256, part_count))

@@ -30,6 +30,7 @@ COMMANDS = {
     "rejections",
     "init",
     "verify",
+    "prune",
 }
 DB_COMMANDS = {"start", "stop", "status", "env"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
