@@ -27,6 +27,7 @@ from loader.embedded import Server
 
 TICK = 4  # seconds
 PATIENCE = 90  # seconds
+PROGRAM = "from loader.cli import main; main()"
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +78,23 @@ class Pm2:
         return done.stdout
 
     def start_anew(self, **settings: str) -> None:
+        self.run("stop", "all")
         self.run("delete", "all")
+        quiet = time.monotonic()
+        while time.monotonic() < quiet + 2:  # a tick of just before may have begun one more run
+            if self.is_at_work():
+                quiet = time.monotonic()
+            time.sleep(0.1)
         self.settings(**settings)
         self.run("start", "ecosystem.config.js")
+
+    def is_at_work(self) -> bool:
+        """Whether a loader runs in this checkout, be it one that PM2 has forgotten."""
+        return any(
+            process.info["cwd"] == str(self.folder)
+            and PROGRAM in " ".join(process.info["cmdline"] or [])
+            for process in psutil.process_iter(["cmdline", "cwd"])
+        )
 
     def loader_says(self, *args: str) -> str:
         """As somebody asks it on that server, in the folder of the checkout."""
@@ -181,7 +196,7 @@ def pm2(
     with scratch_home() as server_home:
         checkout(folder, server_home, run_loader)
         shutil.copy(PROJECT / "ecosystem.config.js", folder)
-        command = f"{sys.executable} -c 'from loader.cli import main; main()'"
+        command = f"{sys.executable} -c '{PROGRAM}'"
         program = folder / ".venv" / "bin" / "loader"
         write(program, f'#!/bin/sh\nPYTHONPATH={folder} exec {command} "$@"\n'.encode())
         program.chmod(0o755)
