@@ -26,6 +26,8 @@ from typing import IO
 import platformdirs
 import psutil
 
+from loader import allocator
+
 if sys.platform != "win32":
     import fcntl
     import pwd
@@ -287,7 +289,8 @@ class Server:
         return subprocess.run(
             command,
             cwd="/",
-            env=environment | {"LC_ALL": "C"},  # messages in English; macOS needs some locale
+            env=allocator.keeping_memory(environment)
+            | {"LC_ALL": "C"},  # messages in English; macOS needs some locale
             input=text,
             stdout=subprocess.PIPE,
             stderr=errors,

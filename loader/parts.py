@@ -15,8 +15,11 @@ from loader.shapes import Table, tables
 
 Json = dict[str, Any]
 
+_LARGEST_SLICE = 8 * 2**20
+"""Bytes. Of a file in slices of 32 MiB a server takes a third longer to land, a fifth to build."""
+
 _FILL = 0.9
-"""The share of a part to aim at: rows differ in length, and a slice too long is made again."""
+"""The share of a slice to aim at: rows differ in length, and one too long is made again."""
 
 _SAMPLES = 8
 """Places to look at to tell the length of a row; a thousandth of the rows at each."""
@@ -48,9 +51,9 @@ def split(document: Json, size_bytes: int, part_size: int) -> Iterator[Part]:
     `size_bytes` is the length of the decompressed text, `part_size` (bytes) what a part should not
     exceed. A text up to that is one part, whole. Of a longer one part 0 holds everything but the
     large tables: those that must go for part 0 to fit, the largest first; the later parts hold
-    slices of these, in document order. Longer than `part_size` can be: a slice of a single row,
-    and part 0 where what is no table is. The parts depend on nothing but the arguments. Raises
-    `Rejected` for a number PostgreSQL cannot hold.
+    slices of these, in document order, of 8 MiB at most. Longer than that or than `part_size` can
+    be: a slice of a single row, and part 0 where what is no table is. The parts depend on nothing
+    but the arguments. Raises `Rejected` for a number PostgreSQL cannot hold.
     """
     if size_bytes <= part_size:
         yield _part(0, 0, dump(document), 0)
@@ -59,7 +62,7 @@ def split(document: Json, size_bytes: int, part_size: int) -> Iterator[Part]:
     yield _part(0, 0, _object(small), 0)
     numbers = count(1)
     for table in large:
-        for first_point, json, repeated in _slices(table, part_size):
+        for first_point, json, repeated in _slices(table, min(part_size, _LARGEST_SLICE)):
             yield _part(next(numbers), first_point, json, repeated)
 
 
@@ -150,33 +153,33 @@ def _keys(table: Table) -> Json:
     return table.take(table.length, table.length)
 
 
-def _slices(table: Table, part_size: int, repeated: int = 0) -> Iterator[tuple[int, bytes, int]]:
+def _slices(table: Table, largest: int, repeated: int = 0) -> Iterator[tuple[int, bytes, int]]:
     """Give first point and JSON of each slice, and the nulls in keys that stood in one before."""
     keys = dump(_keys(table)).count(b"null")
-    for start, json in _cut(table, part_size):
-        inner = table.within(start) if len(json) > part_size else None
+    for start, json in _cut(table, largest):
+        inner = table.within(start) if len(json) > largest else None
         if inner is None:
             yield table.first_point(start), json, repeated
         else:
-            for first_point, piece, again in _slices(inner, part_size, repeated):
+            for first_point, piece, again in _slices(inner, largest, repeated):
                 yield table.first_point(start) + first_point, piece, again
         repeated = keys
 
 
-def _cut(table: Table, part_size: int) -> Iterator[tuple[int, bytes]]:
-    """Cut into slices of about the part size, and none above it that has two rows."""
+def _cut(table: Table, largest: int) -> Iterator[tuple[int, bytes]]:
+    """Cut into slices of nearly `largest` bytes, and none above it that has two rows."""
     start = 0
-    step = max(1, int(_FILL * part_size / max(_row_size(table), 1)))
+    step = max(1, int(_FILL * largest / max(_row_size(table), 1)))
     while start < table.length:
         stop = min(start + step, table.length)
         json = dump(table.take(start, stop))
         taken = stop - start
-        if len(json) > part_size and taken > 1:
+        if len(json) > largest and taken > 1:
             step = taken // 2
             continue
         yield start, json
         start = stop
-        step = max(1, min(4 * taken, int(_FILL * part_size * taken / len(json))))
+        step = max(1, min(4 * taken, int(_FILL * largest * taken / len(json))))
 
 
 def _object(members: dict[str, bytes]) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from loader import database, documents, ledger
+from loader import allocator, database, documents, ledger
 from loader.landing import Outcome, reject
 from loader.worker import Lost, Message, Progress, Ready, Task
 
@@ -334,7 +334,7 @@ def _hire(environment: dict[str, str]) -> _Worker:
             [*_WORKER, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=environment,
+            env=allocator.keeping_memory(environment),
             pass_fds=[theirs.fileno()],
         )
     return _Worker(process, ours)

@@ -361,6 +361,16 @@ def test_a_hundred_thousand_points_are_split_in_no_time_into_even_parts():
     assert len(lengths) == 15
 
 
+def test_slices_are_of_eight_mebibytes_however_large_the_parts_may_be():
+    document = {"note": "x" * 10**7, "cycles_interpolated": columns_of(600_000)}
+    size = len(dump(document))
+    for part_size in (2**24, 3 * 2**23):
+        first, *slices = split(document, size, part_size)
+        assert len(first.json) > 10**7
+        assert {len(part.json) > 2**22 for part in slices[:-1]} == {True}
+        assert max(len(part.json) for part in slices) <= 2**23
+
+
 def test_splitting_takes_the_memory_of_a_part_not_of_the_document():
     program = """if True:
         import resource
