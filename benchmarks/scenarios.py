@@ -36,18 +36,18 @@ class Bench:
         return files, files.link(folder)
 
     def push(self, database: Database, folder: Path) -> Ran:
-        """Land the files of a folder, with nothing else left to write."""
-        self.server.settle()
+        """Land the files of a folder."""
+        self.server.settle(sum(path.stat().st_size for path in folder.iterdir()))
         return self.commands.push(database, folder)
 
     def build(self, database: Database) -> Ran:
-        """Build and test, with nothing else left to write."""
-        self.server.settle()
+        """Build and test what is landed."""
+        self.server.settle(database.sizes().raw)
         return self.commands.build(database)
 
     def land(self, database: Database, files: Files) -> Ran:
         """Run the landing floor."""
-        self.server.settle()
+        self.server.settle(files.size)
         seconds, peaks = floors.landing(database, files.paths, self.server.postmaster)
         return Ran(seconds, peaks)
 
@@ -105,7 +105,7 @@ def build(bench: Bench) -> Result:
         for _ in range(bench.repeat):
             empty.runs.append(bench.build_on_nothing())
             with bench.server.database(landed) as database:
-                bench.server.settle()
+                bench.server.settle(files.size)
                 seconds, taken = floors.build(database)
                 floor.runs.append(Ran(seconds, Peaks()))
                 first.runs.append(bench.build(database))
