@@ -18,6 +18,7 @@ from loader.embedded import Server
 
 SUMMARIES, POINTS = "battery.battery_summaries", "battery.battery_cycles_interpolated"
 POINTS_KEY = "battery_cycles_interpolated_pkey"
+POINTS_REFERENCE = "battery_cycles_interpolated_battery_id_fkey"
 POSSIBLE_SUMMARIES = "battery_summaries_hold_possible_values"
 POSSIBLE_POINTS = "battery_cycles_interpolated_hold_possible_values"
 PLAUSIBLE = "plausible_for_the_cell_type"
@@ -303,6 +304,35 @@ def test_no_data_test_takes_long_on_the_ids_of_many_files(
         connection.execute("set local statement_timeout = '10s'")
         assert failing(connection, queries) == (set() if keyed else {MISSING})
         connection.rollback()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unique_battery_cycles_interpolated_id", REFERENCES.format("battery_cycles_interpolated")],
+)
+def test_what_a_key_proves_is_not_read_again(
+    pipeline: Pipeline, queries: dict[str, str], name: str
+) -> None:
+    def reads_points() -> bool:
+        explained = connection.execute(f"explain (analyze, format json) {queries[name]}").fetchone()
+        return any(
+            node.get("Relation Name") == "battery_cycles_interpolated" and node["Actual Loops"] > 0
+            for node in nodes(explained[0][0]["Plan"])
+        )
+
+    with pipeline.database.connect(autocommit=False) as connection:
+        assert not reads_points()
+        connection.execute(f"alter table {POINTS} drop constraint {POINTS_KEY}")
+        connection.execute(f"alter table {POINTS} drop constraint {POINTS_REFERENCE}")
+        assert reads_points()
+        connection.rollback()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan and all below it."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
 
 
 def test_every_data_test_is_seen_to_fail(queries: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import built
 import pytest
 from conftest import Database
 from pipeline import Pipeline
@@ -76,23 +77,53 @@ def test_a_build_takes_apart_what_is_new_and_touches_no_other_document(
     assert 10 * new < min(others), "one of the others would be noticed"
 
 
+def test_a_build_with_little_new_reads_no_table_for_its_statistics(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("new")
+    files = [folder / f"FastCharge_90000{number}_CH1_structure.json" for number in range(4)]
+    for seed, (path, cycles) in enumerate(zip(files, (20, 20, 1, 1), strict=True)):
+        sample.write(path, sample.large(cycles, seed=seed))
+    with built.built(server, tmp_path_factory) as pipeline:
+        counts = []
+        for paths in (files[:2], files[2:]):
+            pipeline.push(*paths)
+            pipeline.build_tables()
+            counts.append(analyzed(pipeline.database))
+    assert counts == [2, 2]
+
+
+def analyzed(database: Database) -> int:
+    """How many times the two tables of points were analyzed by builds."""
+    await_the_end_of_sessions(database)
+    [(count,)] = database.rows(
+        "select sum(analyze_count)::int from pg_stat_all_tables where relname like 'stg_points_%'"
+    )
+    return int(count)
+
+
 def blocks_of_documents(database: Database) -> int:
-    """Blocks of landed documents looked at so far, once the sessions that are ending have ended."""
+    """Blocks of landed documents looked at so far."""
     query = """
         select heap_blks_read + heap_blks_hit
         from pg_statio_all_tables
         where relid = (select reltoastrelid from pg_class where oid = 'raw.documents'::regclass)
     """
+    await_the_end_of_sessions(database)
+    [(blocks,)] = database.rows(query)
+    return int(blocks)
+
+
+def await_the_end_of_sessions(database: Database) -> None:
+    """What a session counted is in the statistics when it is gone."""
     sessions = """
         select count(*) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()
     """
     deadline = time.monotonic() + 30
-    while database.rows(sessions) != [(0,)]:  # a session's counts are in when it is gone
+    while database.rows(sessions) != [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    [(blocks,)] = database.rows(query)
-    return int(blocks)
 
 
 def chunks_of_documents(database: Database) -> list[int]:

@@ -62,17 +62,19 @@
     misplaced as (
         select first_points.id >> 32 as file_id
         from first_points
-        where not exists (
-            select 1
-            from {{ ref('battery_files').render() }} as files
-            inner join {{ ref('stg_points').render() }} as points on files.file_id = points.file_id
+        left join {{ ref('battery_files').render() }} as files on first_points.id >> 32 = files.file_id
+        left join lateral (
+            select points.cycle_index
+            from {{ ref('stg_points').render() }} as points
             where
-                files.file_id = first_points.id >> 32
+                points.file_id = first_points.id >> 32
                 and points.point_index = first_points.id - {{ row_id('(first_points.id >> 32)', 0) }}
-                and files.run_number is not null
-                and files.battery_id = first_points.battery_id
-                and points.cycle_index + files.cycle_offset = first_points.cycle_index
-        )
+            offset 0 -- joined as a whole, all points would be read
+        ) as points on true
+        where
+            files.run_number is null
+            or files.battery_id <> first_points.battery_id
+            or points.cycle_index + files.cycle_offset is distinct from first_points.cycle_index
     )
 
     delete from {{ this }} as published
@@ -81,4 +83,22 @@
         published.id >= {{ row_id('misplaced.file_id', 0) }}
         and published.id < {{ row_id('(misplaced.file_id + 1)', 0) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#
+    Statistics for the planner, in the transaction that adds the rows and, as autovacuum has it, once a tenth of them is new:
+    what a build reads for them is not to grow with the rows that are there.
+    https://www.postgresql.org/docs/current/monitoring-stats.html: pg_stat_xact_user_tables counts the transaction so far.
+#}
+{% macro analyze_new_rows() -%}
+    {%- if execute and run_query(many_rows_are_new()).rows -%}
+    analyze {{ this }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro many_rows_are_new() -%}
+    select 1
+    from pg_stat_xact_user_tables as new_rows
+    inner join pg_class as tables on new_rows.relid = tables.oid
+    where tables.oid = '{{ this }}'::regclass and new_rows.n_tup_ins > 0.1 * greatest(tables.reltuples, 0)
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(materialized='table', post_hook="{{ analyze_new_rows() }}") }}
 
 with recursive
 

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         indexes=[{'columns': ['file_id', 'point_index'], 'unique': true}],
-        post_hook='analyze {{ this }}',
+        post_hook="{{ analyze_new_rows() }}",
     )
 }}
 
