@@ -414,15 +414,15 @@ def _export(
 ) -> None:
     """Give a landed document back as JSON.
 
-    NaN and infinities come back as null.
+    NaN and infinities come back as null. A large one waits for its turn in the folder for temporary
+    files, not in memory.
 
     \b
     Examples:
       loader export 1 | jq .barcode
       loader export 1 -o document.json
     """
-    from loader import database, ledger
-    from loader import parts as document_parts
+    from loader import database, export, ledger
 
     with _database_errors(), database.connect() as connection:
         ledger.prepare(connection)
@@ -432,7 +432,7 @@ def _export(
             _fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
         if ledger.is_pruned(connection, file_id):
             _fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
-        pieces = document_parts.write(itertools.chain([first], parts))
+        pieces = export.whole(itertools.chain([first], parts))
         with _file_errors():
             if output is None:
                 sys.stdout.buffer.writelines(pieces)

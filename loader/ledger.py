@@ -177,19 +177,20 @@ def reject(connection: psycopg.Connection, found: Found, reason: str, detail: st
     return cursor.rowcount == 1
 
 
-def parts(connection: psycopg.Connection, file_id: int) -> Iterator[tuple[int, bytes]]:
-    """The parts of a file in order, one at a time: its first point and its JSON.
+def parts(connection: psycopg.Connection, file_id: int) -> Iterator[bytes]:
+    """The parts of a file in order, one at a time, as JSON.
 
     Nothing where the file is not landed. Needs a connection that is not in autocommit mode.
     """
     with connection.cursor("parts", binary=True) as cursor:
         cursor.itersize = 1
         cursor.execute(
-            "select first_point, convert_to(document::text, 'UTF8')"
+            "select convert_to(document::text, 'UTF8')"
             " from raw.documents where file_id = %s order by part_no",
             [file_id],
         )
-        yield from cursor
+        for (json,) in cursor:
+            yield json
 
 
 def rejections(connection: psycopg.Connection) -> list[Rejection]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from loader.documents import Rejected, parse
+from loader.documents import Rejected
 from loader.shapes import Table, tables
 
 Json = dict[str, Any]
@@ -80,19 +80,6 @@ def join(parts: Iterable[Json]) -> Json:
     for part in parts:
         _merge(document, part)
     return document
-
-
-def write(parts: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-    """Give the document back as JSON text, piece by piece, from (first point, JSON) of its parts.
-
-    Raises `Rejected` for what `loader.documents.parse` cannot read.
-    """
-    document = join(parse(json) for _, json in parts)
-    before = b"{"
-    for key, value in document.items():
-        yield before + dump(key) + b":" + dump(value)
-        before = b","
-    yield b"}\n" if document else b"{}\n"
 
 
 def dump(value: object) -> bytes:

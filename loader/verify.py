@@ -68,7 +68,7 @@ def _judge(connection: psycopg.Connection, file_id: int, sha256: bytes, part_cou
     source, there = _on_disk(connection, file_id, sha256)
     if source is None:
         return "changed" if there else "gone"
-    landed = parts.join(documents.parse(json) for _, json in ledger.parts(connection, file_id))
+    landed = parts.join(map(documents.parse, ledger.parts(connection, file_id)))
     # written out and read again as it was on its way in: NaN is null
     return (
         "same"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from reference import read_table
 
 from loader.documents import Rejected, parse, read
-from loader.parts import dump, join, non_finite_count, split, write
+from loader.export import whole
+from loader.parts import dump, join, non_finite_count, split
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 REAL_FILES = sorted(SHARED.glob("*/*.json*"))
@@ -231,17 +232,38 @@ def test_a_count_is_never_negative():
 # --- the document back
 
 
-def test_write_gives_the_document_back_as_json():
+def test_a_document_comes_back_from_its_parts_as_json():
     document = {"barcode": "x", "c": {"v": list(range(50))}, "big": Decimal("1E+400")}
     parts = parts_of(document, 60, size_bytes=1000)
-    text = b"".join(write((part.first_point, part.json) for part in parts))
+    text = b"".join(whole(part.json for part in parts))
     assert text.startswith(b'{"barcode":"x","big":1E+400,"c":{"v":[0,1,')
     assert text.endswith(b"]}}\n")
     assert parse(text) == document
 
 
-def test_write_gives_an_empty_document_back():
-    assert b"".join(write([(0, b"{}")])) == b"{}\n"
+def test_an_empty_document_comes_back():
+    assert b"".join(whole([b"{}"])) == b"{}\n"
+
+
+def test_a_document_comes_back_in_the_memory_of_a_part():
+    program = """if True:
+        import resource
+        from loader.export import whole
+        from loader.parts import dump
+
+        def peak():  # kilobytes on Linux, bytes on macOS
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MULTIPLE
+
+        part = dump({"cycles": {f"column {number}": [0.5] * 30_000 for number in range(8)}})
+        list(whole([part]))
+        before = peak()
+        assert sum(len(piece) for piece in whole([part] * 60)) > 55 * len(part) > 50_000_000
+        print(peak() - before)
+    """.replace("MULTIPLE", "1" if sys.platform == "darwin" else "1024")
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(answer.stdout) < 8 * 2**20
 
 
 @pytest.mark.parametrize("path", REAL_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -304,6 +326,7 @@ def rows_of_cycle(cycle):
 def test_the_parts_together_are_the_document(document, part_size):
     parts = parts_of(document, part_size)
     assert join(map(content, parts)) == orjson.loads(orjson.dumps(document))
+    assert orjson.loads(b"".join(whole(part.json for part in parts))) == join(map(content, parts))
     assert [part.number for part in parts] == list(range(len(parts)))
     text = json.dumps(document).encode()
     nulls = sum(part.nulls for part in parts)
@@ -328,10 +351,10 @@ def test_slices_follow_on_and_fit_unless_of_a_single_row(document, part_size):
 @given(DOCUMENTS, st.integers(1, 300))
 def test_each_part_read_on_its_own_gives_the_rows_of_the_whole(document, part_size):
     parts = [content(part) for part in parts_of(document, part_size)]
-    whole = join(parse(dump(part)) for part in parts)
+    together = join(parse(dump(part)) for part in parts)
     for section in ("summary", "cycles", "raw", "null"):
         in_parts = [row for part in parts for row in read_table(part, section).rows]
-        assert in_parts == read_table(whole, section).rows
+        assert in_parts == read_table(together, section).rows
 
 
 # --- size
