@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from loader import sample
+from loader import demo
 
 POINTS_PER_CYCLE = 2 * 1000  # a discharge and a charge, as `sample.large` makes them
 
@@ -64,7 +64,7 @@ def _name(seed: int) -> str:
 
 def _write(path: Path, cycles: int, seed: int) -> None:
     unfinished = path.with_suffix(f".{os.getpid()}")
-    sample.write(unfinished, sample.large(cycles, seed=seed))
+    demo.write(unfinished, demo.large(cycles, seed=seed))
     unfinished.replace(path)
 
 

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 from psycopg import errors, sql
 
-from loader import database, embedded
+from loader.server import database, embedded
 
 _MEMORY_FACTOR = 32  # times the files; a host takes back part of what is free within seconds
 _MOST_MEMORY = 4 * 2**30  # bytes

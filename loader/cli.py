@@ -31,7 +31,8 @@ import typer
 if TYPE_CHECKING:
     import psycopg
 
-    from loader import embedded, push, runs
+    from loader import push, runs
+    from loader.server import embedded
 
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
 """Exit codes beside 0; a push ended by a signal gives 128 + its number, as a shell does."""
@@ -276,10 +277,11 @@ def _init(
       loader init
       loader init --roles && psql -c 'grant battery_reader to ada'
     """
-    from loader import database, ledger, roles
+    from loader.raw import roles, zone
+    from loader.server import database
 
     with _database_errors(), database.connect(autocommit=True) as connection:
-        ledger.prepare(connection)
+        zone.prepare(connection)
         print("schema raw is laid out")
         if with_roles:
             roles.create(connection)
@@ -307,11 +309,13 @@ def _status(
       loader status --json | jq .rejections
       loader status --json --fail-if-older 1h
     """
-    from loader import database, ledger, runs, screen
+    from loader import runs, screen
+    from loader.raw import zone
+    from loader.server import database
 
     with _database_errors(), database.connect(autocommit=True) as connection:
-        ledger.prepare(connection)
-        status = ledger.status(connection)
+        zone.prepare(connection)
+        status = zone.status(connection)
         fades = [] if as_json or not sys.stdout.isatty() else _fades(connection, status.batteries)
         environment = database.connection_environment()
         age = runs.since_success(connection)
@@ -335,11 +339,13 @@ def _rejections(as_json: Json = False) -> None:
       loader rejections
       loader rejections --json | jq -r '.[].path'
     """
-    from loader import database, ledger, screen
+    from loader import screen
+    from loader.raw import zone
+    from loader.server import database
 
     with _database_errors(), database.connect(autocommit=True) as connection:
-        ledger.prepare(connection)
-        rejections = ledger.rejections(connection)
+        zone.prepare(connection)
+        rejections = zone.rejections(connection)
     print(screen.rejections_json(rejections) if as_json else screen.rejections(rejections))
 
 
@@ -355,10 +361,12 @@ def _verify(as_json: Json = False) -> None:
       loader verify
       loader verify --json | jq '.[] | select(.verdict != "same")'
     """
-    from loader import database, ledger, screen, verify
+    from loader import screen
+    from loader.raw import verify, zone
+    from loader.server import database
 
     with _database_errors(), database.connect() as connection:
-        ledger.prepare(connection)
+        zone.prepare(connection)
         with _steps(verify.count(connection)) as step:
             checked = []
             for one in verify.verify(connection):
@@ -385,10 +393,13 @@ def _prune(
       loader prune
       loader prune --yes
     """
-    from loader import database, ledger, prune, screen
+    from loader import screen
+    from loader.raw import zone
+    from loader.server import database
+    from loader.tables import prune
 
     with _database_errors(), database.connect(autocommit=True) as connection:
-        ledger.prepare(connection)
+        zone.prepare(connection)
         try:
             files = prune.superseded(connection)
         except prune.NotBuilt as error:
@@ -422,17 +433,19 @@ def _export(
       loader export 1 | jq .barcode
       loader export 1 -o document.json
     """
-    from loader import database, export, ledger
+    from loader.parts import join
+    from loader.raw import zone
+    from loader.server import database
 
     with _database_errors(), database.connect() as connection:
-        ledger.prepare(connection)
-        parts = ledger.parts(connection, file_id)
+        zone.prepare(connection)
+        parts = zone.parts(connection, file_id)
         first = next(parts, None)
         if first is None:
             _fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
-        if ledger.is_pruned(connection, file_id):
+        if zone.is_pruned(connection, file_id):
             _fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
-        pieces = export.whole(itertools.chain([first], parts))
+        pieces = join.whole(itertools.chain([first], parts))
         with _file_errors():
             if output is None:
                 sys.stdout.buffer.writelines(pieces)
@@ -520,11 +533,12 @@ def _docs(
     Example:
       loader docs --port 8081
     """
-    from loader import build, database
+    from loader import dbt
+    from loader.server import database
 
     with _database_errors(), _file_errors():
         try:
-            build.docs(port, environment=database.connection_environment())
+            dbt.docs(port, environment=database.connection_environment())
         except subprocess.CalledProcessError as error:
             raise typer.Exit(error.returncode) from None
 
@@ -586,7 +600,8 @@ def _stop_server() -> None:
 @db.command(name="status")
 def _server_status() -> None:
     """Say which server is used and if it is running."""
-    from loader import database, embedded, screen
+    from loader import screen
+    from loader.server import database, embedded
 
     with _database_errors():
         if not database.uses_embedded():
@@ -608,7 +623,7 @@ def _env() -> None:
     Example:
       eval "$(loader db env)" && psql -c 'table battery.batteries'
     """
-    from loader import database
+    from loader.server import database
 
     with _database_errors():
         environment = database.connection_environment()
@@ -626,11 +641,12 @@ def _run_push(
     **which: bool,
 ) -> push.Summary:
     """Push and report; leaves with an exit code unless all went well. `which` as push takes it."""
-    from loader import ledger, push, runs
+    from loader import push, runs
+    from loader.raw import zone
 
     stop = _Stop(voice.note)
     with _database_errors(voice.fail), stop, _connect_patiently(voice) as connection:
-        ledger.prepare(connection)
+        zone.prepare(connection)
         try:
             with runs.recorded(connection, alone=build) as run:
                 with voice.listener() as listener:
@@ -655,7 +671,7 @@ def _run_push(
 
 def _connect_patiently(voice: _Text) -> psycopg.Connection:
     """For what runs by itself: a server that starts up is waited for."""
-    from loader import database
+    from loader.server import database
 
     database.await_server(lambda seconds: voice.note(_AWAY.format(seconds)))
     return database.connect(autocommit=True)
@@ -687,7 +703,8 @@ def _conclude(
 
 def _build_if_due(connection: psycopg.Connection, run: runs.Run, stop: _Stop, voice: _Text) -> None:
     """Notes what became of the build; nothing where it was broken off."""
-    from loader import build, database, runs
+    from loader import dbt, runs
+    from loader.server import database
 
     if not runs.build_due(connection):
         run.build = "not needed"
@@ -698,7 +715,7 @@ def _build_if_due(connection: psycopg.Connection, run: runs.Run, stop: _Stop, vo
     runs.note_build(connection, run)
     started = time.monotonic()
     with _file_errors(voice.fail):
-        code = build.build(
+        code = dbt.build(
             voice.dbt_arguments,
             environment=database.connection_environment(),
             lock=connection.fileno(),
@@ -713,27 +730,29 @@ def _build_if_due(connection: psycopg.Connection, run: runs.Run, stop: _Stop, vo
 
 def _run_build(arguments: list[str]) -> int:
     """dbt's exit code."""
-    from loader import build, database, runs
+    from loader import dbt, runs
+    from loader.server import database
 
     with _database_errors(), database.connect(autocommit=True) as connection:
         runs.wait_to_build(connection, lambda: print(_WAITING, file=sys.stderr))
         with _file_errors():
             environment = database.connection_environment()
-            return build.build(arguments, environment=environment, lock=connection.fileno())
+            return dbt.build(arguments, environment=environment, lock=connection.fileno())
 
 
 def _write_sample(folder: Path) -> None:
-    from loader import sample, screen
+    from loader import demo, screen
 
     with _file_errors():
-        files = sample.write_set(folder)
+        files = demo.write_set(folder)
         size = sum(file.stat().st_size for file in files)
     print(f"wrote {screen.many(len(files), 'synthetic file')} ({screen.size(size)}) to {folder}")
 
 
 def _batteries() -> str:
     """The first published table, as a taste."""
-    from loader import database, screen
+    from loader import screen
+    from loader.server import database
 
     columns = ("barcode", "protocol", "channel_id", "cycle_life")
     with _database_errors(), database.connect() as connection:
@@ -743,7 +762,9 @@ def _batteries() -> str:
 
 
 def _write_report(output: Path, barcodes: list[str]) -> None:
-    from loader import build, database, report, screen
+    from loader import dbt, screen
+    from loader.server import database
+    from loader.tables import report
 
     with _database_errors(), database.connect() as connection, _steps(report.STEPS) as step:
         try:
@@ -751,7 +772,7 @@ def _write_report(output: Path, barcodes: list[str]) -> None:
         except report.NothingToShow as error:
             _fail(str(error), USAGE)
     with _file_errors():
-        page = report.render(data, report.last_build(build.project() / "target")).encode()
+        page = report.render(data, report.last_build(dbt.project() / "target")).encode()
         output.write_bytes(page)
     many = screen.many(len(data.batteries), "battery", "batteries")
     print(f"wrote {output} ({many}, {screen.size(len(page))})")
@@ -759,7 +780,7 @@ def _write_report(output: Path, barcodes: list[str]) -> None:
 
 def _fades(connection: psycopg.Connection, batteries: int | None) -> list[str]:
     """A line a battery, as far as a screen goes."""
-    from loader import report
+    from loader.tables import report
 
     lines = report.sparklines(connection)
     if lines and batteries and batteries > len(lines):
@@ -769,14 +790,15 @@ def _fades(connection: psycopg.Connection, batteries: int | None) -> list[str]:
 
 def _leave_profile() -> None:
     """After a push a bare `dbt build` finds the same server, or the one that PG* name."""
-    from loader import build, database
+    from loader import dbt
+    from loader.server import database
 
     with _database_errors(), suppress(OSError):  # a convenience: `loader build` works without
-        build.write_profile(database.connection_environment())
+        dbt.write_profile(database.connection_environment())
 
 
 def _own_server() -> embedded.Server:
-    from loader import database, embedded
+    from loader.server import database, embedded
 
     if not database.uses_embedded():
         _fail("PG* or DATABASE_URL name another server; unset them to use this one", USAGE)
@@ -961,7 +983,7 @@ def _database_errors(fail: Callable[[str, int], NoReturn] | None = None) -> Iter
     """A database that cannot be used ends the command with what to do about it."""
     import psycopg
 
-    from loader import database, embedded
+    from loader.server import database, embedded
 
     fail = fail or _fail
     try:

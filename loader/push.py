@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psycopg
 
-from loader import allocator, database, documents, ledger
-from loader.landing import Outcome, reject
+from loader import files
+from loader.raw import zone
+from loader.raw.land import Outcome, reject
+from loader.server import allocator, database
 from loader.worker import Lost, Message, Progress, Ready, Task
 
 MEMORY_FACTOR = 8
@@ -76,7 +78,7 @@ class Limits:
     jobs: int
     part_size: int
     max_memory: int
-    max_file_size: int = documents.LARGEST
+    max_file_size: int = files.LARGEST
     settle: float = 0.0
 
 
@@ -98,19 +100,19 @@ def push(  # noqa: PLR0913  each is one thing to know
     started = time.monotonic()
     paths = list(paths)
     links: list[Path] = []
-    files = documents.find(paths, follow_symlinks=follow_symlinks, leave=links.append)
-    found = [ledger.Found.at(file) for file in files]
+    sought = files.find(paths, follow_symlinks=follow_symlinks, leave=links.append)
+    found = [zone.Found.at(file) for file in sought]
     environment = {**os.environ, **database.connection_environment()}
-    summary = Summary([Outcome.skipped(ledger.Found.at(link), LINK) for link in links])
+    summary = Summary([Outcome.skipped(zone.Found.at(link), LINK) for link in links])
     with database.connect(autocommit=True) as connection:
-        ledger.prepare(connection)
-        known = ledger.known(connection, found)
+        zone.prepare(connection)
+        known = zone.known(connection, found)
         if gone := list(_gone(paths, found, known)):
-            ledger.forget(connection, gone)
+            zone.forget(connection, gone)
         if retry_rejected:
             known = {path: entry for path, entry in known.items() if not entry.reason}
         fresh = list(_fresh(found, known, summary))
-        ids = ledger.draw_ids(connection, len(fresh)) if fresh else []
+        ids = zone.draw_ids(connection, len(fresh)) if fresh else []
     if fresh:
         listener.begins(len(fresh), sum(one.size_bytes for one in fresh))
         queue = deque(_Job(*one, limits.settle) for one in zip(fresh, ids, strict=True))
@@ -121,8 +123,8 @@ def push(  # noqa: PLR0913  each is one thing to know
 
 
 def _fresh(
-    found: Iterable[ledger.Found], known: dict[str, ledger.Known], summary: Summary
-) -> Iterator[ledger.Found]:
+    found: Iterable[zone.Found], known: dict[str, zone.Known], summary: Summary
+) -> Iterator[zone.Found]:
     """The files to be read; the others are noted as skipped."""
     for one in found:
         entry = known.get(one.path)
@@ -136,7 +138,7 @@ def _fresh(
 
 
 def _gone(
-    paths: Iterable[Path], found: Iterable[ledger.Found], known: dict[str, ledger.Known]
+    paths: Iterable[Path], found: Iterable[zone.Found], known: dict[str, zone.Known]
 ) -> Iterator[str]:
     """The files turned away from where we look now that are there no more."""
     folders = tuple(os.path.join(os.path.abspath(path), "") for path in paths)  # noqa: PTH100, PTH118
@@ -150,7 +152,7 @@ def _gone(
 class _Job:
     """One file to land, and how far it got."""
 
-    found: ledger.Found
+    found: zone.Found
     file_id: int
     settle: float
     share: float = 0.0
@@ -170,7 +172,7 @@ class _Job:
     @property
     def changes(self) -> bool:
         """Whether the file has changed since it was found, now that it should have settled."""
-        return self.looked_at_again is not None and ledger.Found.at(self.found.file) != self.found
+        return self.looked_at_again is not None and zone.Found.at(self.found.file) != self.found
 
     @cached_property
     def memory(self) -> int:
@@ -350,7 +352,7 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _unpacked_size(found: ledger.Found) -> int:
+def _unpacked_size(found: zone.Found) -> int:
     """Bytes of JSON; of a gzip file what its last four bytes say (RFC 1952, ISIZE)."""
     if found.name.endswith(".gz"):
         with suppress(OSError), found.file.open("rb") as file:

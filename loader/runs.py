@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import psycopg
 from psycopg.rows import class_row
 
-from loader import database
+from loader.server import database
 
 if TYPE_CHECKING:
     from loader import push

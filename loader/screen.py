@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from loader import ledger, prune, push, runs, verify
-from loader.landing import Outcome
+from loader import push, runs
+from loader.raw import verify, zone
+from loader.raw.land import Outcome
+from loader.tables import prune
 
 
 class Lines(push.Listener):
@@ -148,7 +150,7 @@ def summary_json(done: push.Summary, run: runs.Run) -> str:
     )
 
 
-def status(now: ledger.Status, environment: Mapping[str, str]) -> str:
+def status(now: zone.Status, environment: Mapping[str, str]) -> str:
     """What the database holds, as a few lines."""
     raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
     if now.non_finite:
@@ -167,18 +169,18 @@ def status(now: ledger.Status, environment: Mapping[str, str]) -> str:
     return "\n".join(lines + [f"  {_complaint(one)}" for one in now.rejections])
 
 
-def status_json(now: ledger.Status) -> str:
+def status_json(now: zone.Status) -> str:
     """What the database holds, as a JSON object."""
     return json.dumps(dataclasses.asdict(now), default=str)
 
 
-def rejections(rejected: Sequence[ledger.Rejection]) -> str:
+def rejections(rejected: Sequence[zone.Rejection]) -> str:
     """The files turned away, a line each."""
     lines = [f"{one.rejected_at:%Y-%m-%d %H:%M}  {_complaint(one)}" for one in rejected]
     return "\n".join(lines) or "none"
 
 
-def rejections_json(rejected: Sequence[ledger.Rejection]) -> str:
+def rejections_json(rejected: Sequence[zone.Rejection]) -> str:
     """The files turned away, as a JSON array."""
     return json.dumps([dataclasses.asdict(one) for one in rejected], default=str)
 
@@ -259,6 +261,6 @@ def _nulls(count: int) -> str:
     return f"{count:,} NaN→null"
 
 
-def _complaint(rejected: Outcome | ledger.Rejection) -> str:
+def _complaint(rejected: Outcome | zone.Rejection) -> str:
     detail = f" ({rejected.detail})" if rejected.detail else ""
     return f"{rejected.path}: {rejected.reason}{detail}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from loader import database, landing, ledger
+from loader.raw import land, zone
+from loader.server import database
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Lost:
     message: str
 
 
-Message = Ready | Progress | Lost | landing.Outcome
+Message = Ready | Progress | Lost | land.Outcome
 
 
 def main() -> None:
@@ -59,8 +60,8 @@ def main() -> None:
 
 
 def _land(connection: psycopg.Connection, task: Task, tasks: Connection) -> None:
-    found = ledger.Found.at(task.file)
-    outcome = landing.land(
+    found = zone.Found.at(task.file)
+    outcome = land.land(
         connection,
         found,
         task.file_id,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from loader.embedded import Server
+from loader.server.embedded import Server
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -170,3 +171,8 @@ def two_databases(server: Server) -> Iterator[tuple[Database, Database]]:
         contextmanager(fresh_database)(server) as two,
     ):
         yield one, two
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

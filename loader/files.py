@@ -1,0 +1,176 @@
+"""Files on disk: find them, read one. What is wrong with one is a `Rejected`, nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST = 4 * 2**30
+"""Bytes a file may have when decompressed, unless told otherwise."""
+
+_CHUNK = 2**20
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Rejected(Exception):
+    """This file cannot be landed; the others can.
+
+    `reason` is one of a few fixed sentences ("not valid JSON"), `detail` says where, and what to
+    do. Neither names the file.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Both as positional arguments, so that it can be pickled."""
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+@dataclass(frozen=True)
+class Source:
+    """The decompressed bytes of a file, as they are, and their sha256 (32 bytes)."""
+
+    data: bytes
+    sha256: bytes
+
+
+def find(
+    paths: Iterable[Path],
+    *,
+    follow_symlinks: bool = False,
+    leave: Callable[[Path], None] = lambda link: None,
+) -> Iterator[Path]:
+    """Give the files to read: absolute paths, sorted as text, each once.
+
+    A folder stands for the `*.json` and `*.json.gz` below it; a file named directly is taken
+    whatever its ending. Symbolic links in a folder are followed where `follow_symlinks` (a folder
+    is walked once, however many links lead to it); else `leave` is told of those that have such an
+    ending or lead to a folder. A folder that cannot be listed is given as if it were a file, so
+    that `read` says so. Raises `FileNotFoundError`, before anything is given, for a path named
+    directly that is not there.
+    """
+    found: set[str] = set()
+    for path in paths:
+        name = os.path.abspath(path)  # noqa: PTH100  pathlib has no lexical twin
+        if os.path.isdir(name):  # noqa: PTH112  text all along: a large folder is walked fast
+            below = _followed(name) if follow_symlinks else _below(name, leave)
+            found.update(below)
+        elif os.path.exists(name):  # noqa: PTH110
+            found.add(name)
+        else:
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    return map(Path, sorted(found))
+
+
+def _below(folder: str, leave: Callable[[Path], None]) -> Iterator[str]:
+    unlisted: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
+        files = [name for name in names if _is_json(name)]
+        links = set(_links(parent, folders + files))
+        for link in links:
+            leave(Path(link))
+        for name in files:
+            path = os.path.join(parent, name)  # noqa: PTH118
+            if path not in links:
+                yield path
+    yield from (str(error.filename) for error in unlisted)
+
+
+def _links(parent: str, names: Iterable[str]) -> Iterator[str]:
+    paths = (os.path.join(parent, name) for name in names)  # noqa: PTH118
+    return (path for path in paths if os.path.islink(path))  # noqa: PTH114
+
+
+def _followed(folder: str) -> Iterator[str]:
+    unlisted: list[OSError] = []
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
+        status = os.stat(parent)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()  # a link led here again
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (os.path.join(parent, name) for name in names if _is_json(name))  # noqa: PTH118
+    yield from (str(error.filename) for error in unlisted)
+
+
+def _is_json(name: str) -> bool:
+    return name.lower().endswith((".json", ".json.gz"))
+
+
+def read(path: Path, *, largest: int = LARGEST) -> Source:
+    """Read a file, decompressed where its first bytes say gzip.
+
+    `largest` is in bytes, decompressed: more is refused before it fills the memory. Raises
+    `Rejected`: cannot be read; a folder, not a file; not a regular file; changed while it was read;
+    broken gzip; too large.
+    """
+    try:
+        _check_kind(path)
+        with path.open("rb", buffering=0) as file:  # so that the content is in memory once
+            before = os.fstat(file.fileno())
+            data = _content(file, before.st_size, largest)
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        raise Rejected("cannot be read", error.strerror or str(error)) from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Rejected(
+            "changed while it was read", "push again when whatever writes it has finished"
+        )
+    return Source(data, hashlib.sha256(data).digest())
+
+
+def _check_kind(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # one that may not be listed is the more telling reason
+        raise Rejected("a folder, not a file", "push the folder to land the files in it")
+    if not stat.S_ISREG(mode):
+        raise Rejected("not a regular file", "a pipe, socket or device: save its content to a file")
+
+
+def _content(file: io.FileIO, size: int, largest: int) -> bytes:
+    packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    if packed:
+        return _decompressed(file, largest)
+    if size > largest:
+        raise _too_large(largest)
+    return file.read()
+
+
+def _decompressed(file: io.FileIO, largest: int) -> bytes:
+    """Take any number of gzip members and zeros after them, as gzip(1) does; no other trailer."""
+    content = io.BytesIO()
+    try:
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            while chunk := unpacked.read(_CHUNK):
+                content.write(chunk)
+                if content.tell() > largest:
+                    raise _too_large(largest)
+    except EOFError as error:
+        raise Rejected(
+            "broken gzip",
+            f"it ends in the middle, after {content.tell():,} bytes of content: "
+            "was it copied whole?",
+        ) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise Rejected(
+            "broken gzip", f"after {content.tell():,} bytes of content: {error}"
+        ) from error
+    return content.getvalue()
+
+
+def _too_large(largest: int) -> Rejected:
+    return Rejected("too large", f"more than {largest:,} bytes when decompressed")

@@ -1,0 +1,1 @@
+"""A document in parts that PostgreSQL can hold, and the parts together again."""

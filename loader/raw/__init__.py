@@ -1,0 +1,1 @@
+"""Schema `raw`: what is landed, and all SQL on it."""

@@ -1,0 +1,1 @@
+"""Which PostgreSQL the loader works with, and the one that comes along."""

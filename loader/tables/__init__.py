@@ -1,0 +1,1 @@
+"""What reads the published tables: the only code that names schema `battery`."""

@@ -1,0 +1,106 @@
+"""One folder of everything that is odd: each file gets what the list says, and no other suffers."""
+
+import json
+import os
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bad_inputs
+import built
+from bad_inputs import KINDS, LANDED, LEFT
+from conftest import Database, RunLoader
+from pipeline import TABLES, Pipeline
+
+from loader import demo, files
+
+GOOD = {
+    "a good one.json": built.RUNS["FastCharge_2_structure.json"],
+    "zz good one.json.gz": replace(built.RUNS["FastCharge_2_structure.json"], barcode="zz"),
+}
+
+
+def test_the_list_is_long_and_no_file_stands_twice_on_it() -> None:
+    assert len({kind.file for kind in KINDS}) == len({kind.name for kind in KINDS}) == len(KINDS)
+    assert len(KINDS) >= 60
+
+
+def test_every_odd_file_gets_what_the_list_says_and_no_other_suffers(
+    run_loader: RunLoader, two_databases: tuple[Database, Database], tmp_path: Path
+) -> None:
+    among = two_databases[1]
+    built.write(tmp_path / "good", GOOD)
+    bad_inputs.make(tmp_path / "data")
+    built.write(tmp_path / "data", GOOD)
+
+    started = time.monotonic()
+    done = run_loader(
+        "push", "--json", "--settle", "0", "--max-file-size", bad_inputs.LIMIT,
+        tmp_path / "data", env=among.environment,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert time.monotonic() - started < 60
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2**20  # kB
+    assert got(json.loads(done.stdout)["files"]) == expected()
+
+    alone = Pipeline.create(two_databases[0], tmp_path / "alone")
+    alone.push(tmp_path / "good")
+    alone.build()
+    crowd = Pipeline.create(among, tmp_path / "among")
+    done = crowd.dbt("build")
+    assert done.returncode == 0, done.stdout
+    for table in TABLES:
+        assert rows(crowd, table) == rows(alone, table) != []
+    named = {kind.file: kind.named_by for kind in KINDS if kind.named_by}
+    assert {
+        file: test for file, test in named.items() if file not in warning(done.stdout, test)
+    } == {}
+
+
+def got(files: list[dict[str, Any]]) -> dict[str, str]:
+    """By the name as `raw` writes it, or of what is inside a folder."""
+    said = {}
+    for file in files:
+        left = file["reason"].startswith("a symbolic link")
+        what = (
+            LEFT if left else file["reason"] if file["outcome"] == "rejected" else file["outcome"]
+        )
+        said[file["name"]] = what
+    return said
+
+
+def expected() -> dict[str, str]:
+    names = {kind.file: kind.gets for kind in KINDS} | dict.fromkeys(GOOD, LANDED)
+    names["inside.json"] = names.pop("folder.json")
+    return {
+        os.fsencode(name).decode(errors="backslashreplace"): gets for name, gets in names.items()
+    }
+
+
+def rows(pipeline: Pipeline, table: str) -> list[Any]:
+    """What is published of the good files, the ids aside: they are higher among others."""
+    key = "id" if table == "batteries" else "battery_id"
+    return pipeline.database.rows(
+        f"""
+        select good.barcode, to_jsonb(published) - 'id' - 'battery_id' - 'created_at'
+        from battery.{table} as published
+        join battery.batteries as good on good.id = published.{key}
+        where good.barcode in ('ALONE', 'ZZ') order by good.barcode, published.id
+        """
+    )
+
+
+def warning(output: str, test: str) -> str:
+    """What a build prints of a test that found something."""
+    return output.partition(f"\n{test}")[2] or output.partition(test)[2]
+
+
+def test_a_folder_of_100_000_other_files_is_walked_in_seconds(tmp_path: Path) -> None:
+    for number in range(100_000):
+        os.close(os.open(tmp_path / f"{number}.csv", os.O_CREAT))
+    demo.write(tmp_path / "one.json", GOOD["a good one.json"])
+    started = time.monotonic()
+    assert list(files.find([tmp_path])) == [tmp_path / "one.json"]
+    assert time.monotonic() - started < 5

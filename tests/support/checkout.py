@@ -1,0 +1,63 @@
+"""A copy of the project as somebody has it who works on it."""
+
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conftest import PROJECT, RunLoader, clean_environment
+
+from loader import demo
+
+LEFT_OUT = shutil.ignore_patterns(
+    "profiles.yml", "target", "logs", ".user.yml", "__pycache__", "*.pyc"
+)
+
+
+CELL = demo.Run(
+    barcode="DEMO0001",
+    channel_id=7,
+    first_cycle_at=demo.sample_runs()["FastCharge_900001_CH1_structure.json"].first_cycle_at,
+    life=20,
+    cycle_count=24,
+    interpolated=range(2),
+)
+
+
+@dataclass
+class Checkout:
+    """A clone of its own, so that the profile written into it is not another test's."""
+
+    folder: Path
+    home: Path
+    run_loader: RunLoader
+
+    def loader(
+        self, *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        mine = {"PYTHONPATH": str(self.folder), "BATTERY_HOME": str(self.home)}
+        return self.run_loader(*args, cwd=cwd or self.folder, env=mine | dict(env or {}))
+
+    def dbt(self, *args: str, env: Mapping[str, str] | None = None) -> str:
+        """Typed plainly in dbt_project; it must succeed."""
+        done = subprocess.run(
+            [f"{sysconfig.get_path('scripts')}/dbt", *args],
+            cwd=self.folder / "dbt_project",
+            env=clean_environment() | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def checkout(folder: Path, home: Path, run_loader: RunLoader) -> Checkout:
+    for name in ("loader", "dbt_project"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
+    shutil.copy(PROJECT / "profiles.yml.example", folder)
+    return Checkout(folder, home, run_loader)

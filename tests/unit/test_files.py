@@ -1,0 +1,438 @@
+import gzip
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import socket
+import tempfile
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from loader import files
+from loader.files import Rejected, find, read
+from loader.parse import parse
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+REAL_FILES = sorted(SHARED.glob("*/*.json*"))
+
+
+def rejection(function, *arguments, **options):
+    with pytest.raises(Rejected) as caught:
+        function(*arguments, **options)
+    return caught.value.reason, caught.value.detail
+
+
+def written(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+# --- find
+
+
+def test_folders_are_walked_and_files_come_sorted_and_once(tmp_path):
+    for name in ("b.json", "a/z.json.gz", "a/x.txt", "c.JSON", "x.json/inner.json", "a.json"):
+        written(tmp_path / name, b"{}")
+    found = find([tmp_path, tmp_path / "a", tmp_path / "a" / ".." / "b.json"])
+    expected = ("a.json", "a/z.json.gz", "b.json", "c.JSON", "x.json/inner.json")
+    assert list(found) == [tmp_path / name for name in expected]
+
+
+def test_a_file_named_directly_is_taken_whatever_its_ending(tmp_path):
+    file = written(tmp_path / "cell.txt", b"{}")
+    assert list(find([file])) == [file]
+
+
+def test_relative_paths_come_out_absolute(tmp_path, monkeypatch):
+    written(tmp_path / "a.json", b"{}")
+    monkeypatch.chdir(tmp_path)
+    assert list(find([Path("a.json"), Path()])) == [tmp_path / "a.json"]
+
+
+def test_a_missing_path_is_an_error_before_any_file_is_given(tmp_path):
+    written(tmp_path / "a.json", b"{}")
+    with pytest.raises(FileNotFoundError, match=r"nowhere: no such file or folder"):
+        find([tmp_path, tmp_path / "nowhere"])
+
+
+def test_links_are_left_aside_or_followed_once(tmp_path):
+    written(tmp_path / "elsewhere" / "a.json", b"{}")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "loop").symlink_to(folder)
+    (folder / "linked.json").symlink_to(tmp_path / "elsewhere" / "a.json")
+    (folder / "folder.json").symlink_to(tmp_path / "elsewhere")
+    (folder / "notes.txt").symlink_to(tmp_path / "elsewhere" / "a.json")
+    left = []
+    assert list(find([folder], leave=left.append)) == []
+    assert sorted(left) == [folder / name for name in ("folder.json", "linked.json", "loop")]
+    assert list(find([folder], follow_symlinks=True, leave=left.append)) == [
+        folder / "folder.json" / "a.json",
+        folder / "linked.json",
+    ]
+    assert len(left) == 3
+
+
+def test_a_name_that_is_not_utf8_is_found(tmp_path):
+    file = tmp_path / os.fsdecode(b"caf\xe9.json")
+    try:
+        file.write_bytes(b"{}")
+    except OSError:
+        pytest.skip("the file system takes UTF-8 names only")
+    assert list(find([tmp_path])) == [file]
+    assert read(file).data == b"{}"
+
+
+# --- read
+
+
+def test_the_hash_is_of_the_decompressed_bytes_as_they_are(tmp_path):
+    content = b'\xef\xbb\xbf{"barcode": "x"}\n'
+    plain = read(written(tmp_path / "a.json", content))
+    packed = read(written(tmp_path / "a.json.gz", gzip.compress(content)))
+    assert plain == packed
+    assert plain.data == content
+    assert plain.sha256 == hashlib.sha256(content).digest()
+
+
+def test_gzip_is_known_by_its_first_bytes_not_by_its_name(tmp_path):
+    assert read(written(tmp_path / "a.json", gzip.compress(b"{}"))).data == b"{}"
+    assert read(written(tmp_path / "b.json.gz", b"{}")).data == b"{}"
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0", b"\0" * 1000])
+def test_concatenated_gzip_members_and_zero_padding_are_fine(tmp_path, tail):
+    content = gzip.compress(b'{"a":') + gzip.compress(b"1}") + tail
+    assert read(written(tmp_path / "a.json.gz", content)).data == b'{"a":1}'
+
+
+@pytest.mark.parametrize("cut", [1, 4, 9, 12])
+def test_truncated_gzip_is_broken_gzip(tmp_path, cut):
+    content = gzip.compress(b'{"a":1}')[:-cut]
+    reason, detail = rejection(read, written(tmp_path / "a.json.gz", content))
+    assert reason == "broken gzip"
+    assert detail.startswith("it ends in the middle")
+
+
+def test_damaged_gzip_is_broken_gzip(tmp_path):
+    good = gzip.compress(bytes(range(256)) * 50)
+    for at in (12, len(good) // 2, len(good) - 6, len(good) - 2):
+        bad = good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :]
+        assert rejection(read, written(tmp_path / "a.json.gz", bad))[0] == "broken gzip"
+
+
+@pytest.mark.parametrize("tail", [b"x", b"garbage", b"\0\0garbage", b"{}"])
+def test_other_bytes_after_gzip_are_broken_gzip(tmp_path, tail):
+    file = written(tmp_path / "a.json.gz", gzip.compress(b"{}") + tail)
+    assert rejection(read, file)[0] == "broken gzip"
+
+
+def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path):
+    file = written(tmp_path / "bomb.json.gz", gzip.compress(b" " * 50_000_000))
+    assert rejection(read, file, largest=1_000_000) == (
+        "too large",
+        "more than 1,000,000 bytes when decompressed",
+    )
+
+
+def test_the_largest_size_is_still_read(tmp_path):
+    for content in (b"[10]", gzip.compress(b"[10]")):
+        file = written(tmp_path / "a.json", content)
+        assert read(file, largest=4).data == b"[10]"
+        assert rejection(read, file, largest=3)[0] == "too large"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    assert rejection(read, tmp_path) == (
+        "a folder, not a file",
+        "push the folder to land the files in it",
+    )
+
+
+def test_pipes_sockets_and_devices_are_refused_without_waiting():
+    # A socket's path has to be short.
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        pipe, sock = Path(folder, "pipe.json"), Path(folder, "socket.json")
+        os.mkfifo(pipe)
+        listener.bind(str(sock))
+        for path in (pipe, sock, Path("/dev/zero")):
+            assert rejection(read, path)[0] == "not a regular file"
+
+
+def test_what_is_gone_cannot_be_read(tmp_path):
+    (tmp_path / "broken.json").symlink_to(tmp_path / "nowhere")
+    expected = ("cannot be read", "No such file or directory")
+    assert rejection(read, tmp_path / "broken.json") == expected
+    assert rejection(read, tmp_path / "gone.json") == expected
+
+
+@contextmanager
+def rights_of_no_one_in_particular():
+    """Root may read everything; under any other user nothing is to do."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def folder_for_all():
+    # The folders above pytest's own are closed to other users.
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for path in folder.iterdir():
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def test_what_may_not_be_read_is_said_and_holds_up_nothing(folder_for_all):
+    closed, usual, secret = (folder_for_all / name for name in ("a", "b.json", "c.json"))
+    closed.mkdir(mode=0)
+    written(usual, b"{}").chmod(0o644)
+    written(secret, b"{}").chmod(0)
+    with rights_of_no_one_in_particular():
+        assert list(find([folder_for_all])) == [closed, usual, secret]
+        assert rejection(read, closed) == ("cannot be read", "Permission denied")
+        assert read(usual).data == b"{}"
+        assert rejection(read, secret) == ("cannot be read", "Permission denied")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch, packed):
+    file = written(tmp_path / "a.json", gzip.compress(b"{}") if packed else b"{}")
+    content = files._content
+
+    def slow(*arguments):
+        data = content(*arguments)
+        with file.open("ab") as writer:
+            writer.write(b" ")
+        return data
+
+    monkeypatch.setattr(files, "_content", slow)
+    assert rejection(read, file)[0] == "changed while it was read"
+
+
+# --- parse: what is taken
+
+
+def test_nan_and_the_infinities_are_read():
+    document = parse(b'{"a": [NaN, Infinity, -Infinity, 1]}')
+    assert str(document) == "{'a': [nan, inf, -inf, 1]}"
+
+
+def test_numbers_beyond_a_double_keep_their_digits():
+    document = parse(b'{"a": 123456789012345678901234567890, "b": 1e400, "c": -1e-400}')
+    assert document == {
+        "a": Decimal("123456789012345678901234567890"),
+        "b": Decimal("1e400"),
+        "c": 0.0,
+    }
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_strings_beyond_ascii_are_read_as_they_are(escaped):
+    document = {
+        "é": ["°C", "Ω", "電池", "🔋", "Ã©", "a"],
+        "ü": {"ß": "x\x7f"},
+        "n": [1.5, None, True],
+    }
+    text = json.dumps(document, ensure_ascii=escaped).encode()
+    assert text.isascii() is escaped
+    read_back = parse(text)
+    assert read_back == document
+    assert [len(name) for name in read_back["é"]] == [2, 1, 2, 1, 2, 1]
+
+
+def test_a_byte_order_mark_is_skipped():
+    assert parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+def test_the_last_of_two_equal_keys_stands():
+    assert parse(b'{"a": 1, "a": 2}') == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rb'{"a": "C:\\u0000", "b": "\\\\u0000"}',  # backslashes, then "u0000"
+        b'{"a": "u0000 and 0000"}',
+    ],
+)
+def test_a_backslash_before_u0000_is_no_nul(text):
+    assert "u0000" in parse(text)["a"]
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "[" * 1000,
+        "{" * 1000,
+        '"[' * 1000,
+        "\\" + "[" * 1000,
+        '\\"' + "[" * 1000,
+        "\\" * 1001 + '"[',
+    ],
+)
+def test_brackets_in_strings_are_no_nesting(string):
+    text = orjson.dumps({string: [string, [string] * 300]})
+    assert parse(text) == {string: [string, [string] * 300]}
+
+
+def test_closing_brackets_in_strings_hide_no_nesting():
+    text = b'{"a":' + b'["]]]",' * 250 + b"1" + b"]" * 250 + b"}"
+    assert rejection(parse, text)[0] == "too deeply nested"
+
+
+def test_many_shallow_values_are_read():
+    rows = [{"a": [index], "b": "x"} for index in range(5000)]
+    assert parse(orjson.dumps({"rows": rows})) == {"rows": rows}
+
+
+@pytest.mark.parametrize("path", REAL_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_real_files_are_read(path):
+    document = parse(read(path).data)
+    assert {"barcode", "summary", "cycles_interpolated"} <= set(document)
+
+
+# --- parse: what is refused
+
+
+@pytest.mark.parametrize("text", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_a_file_without_content_is_empty(text):
+    assert rejection(parse, text)[0] == "empty file"
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (b"[1]", "the document is an array; a file holds one object"),
+        (b"3", "the document is a single value; a file holds one object"),
+        (b"null", "the document is a single value; a file holds one object"),
+        (b"NaN", "the document is a single value; a file holds one object"),
+    ],
+)
+def test_anything_but_an_object_is_refused(text, detail):
+    assert rejection(parse, text) == ("not a JSON object", detail)
+
+
+MIDDLE = ": the file ends in the middle: was it copied whole?"
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (b'{"a": [1, 2', "unexpected end of data at byte 11" + MIDDLE),
+        ('{"é": [NaN, "é'.encode(), "unexpected end of data at byte 16" + MIDDLE),
+        (b'{"a": "\\nan", "b": [NaN', "unexpected end of data at byte 23" + MIDDLE),
+        (
+            b'{"a": 1}\n{"a": 2}\n',
+            "unexpected content after document at byte 9: a file holds one document, "
+            "this one several: split it",
+        ),
+        (
+            b'{"a": NaN} x',
+            "unexpected content after document at byte 11: a file holds one document",
+        ),
+        (
+            b"<!DOCTYPE html><html></html>",
+            "unexpected character, expected a valid root value at byte 0: it looks like a web "
+            "page: was it downloaded whole, and from the right address?",
+        ),
+        (
+            b'{"a": -Infinity, "b": tru}',
+            "invalid literal, expected a valid literal such as 'true' at byte 22",
+        ),
+    ],
+)
+def test_broken_json_says_where_and_what_to_do(text, detail):
+    assert rejection(parse, text) == ("not valid JSON", detail)
+
+
+def test_no_position_is_given_where_the_first_error_cannot_be_told():
+    reason, detail = rejection(parse, b'{"a": 1e400, "b": tru}')
+    assert reason == "not valid JSON"
+    assert detail == "invalid literal, expected a valid literal such as 'true'"
+
+
+@pytest.mark.parametrize("lax", [b"{'a': 1}", b'{"a": 1,}', b'{"a": 1} // x', b'{"a": 01}'])
+def test_no_other_dialect_of_json_is_read(lax):
+    assert rejection(parse, lax)[0] == "not valid JSON"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_named(encoding):
+    expected = ("not UTF-8", "it is UTF-16: save it as UTF-8")
+    assert rejection(parse, '{"a": "é"}'.encode(encoding)) == expected
+
+
+def test_latin1_is_named():
+    assert rejection(parse, '{"a": "é"}'.encode("latin-1")) == (
+        "not UTF-8",
+        "byte 0xe9 at byte 7; if it is Latin-1 or Windows-1252, save it as UTF-8",
+    )
+
+
+@pytest.mark.parametrize("text", [rb'{"a": "\u0000"}', rb'{"\\\u0000": 1}', rb'{"a": "x\\\u0000"}'])
+def test_a_nul_character_is_refused(text):
+    reason, detail = rejection(parse, text)
+    assert reason == "a NUL character"
+    assert f"at byte {text.index(b'u0000') - 1}," in detail
+
+
+@pytest.mark.parametrize("depth", [199, 200, 10_000, 1_000_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_nesting_is_refused_before_it_can_crash_the_reader(depth, opening, closing):
+    text = b'{"a":' + opening * depth + b"1" + closing * depth + b"}"
+    if depth == 199:
+        assert list(parse(text)) == ["a"]
+    else:
+        expected = f"{depth + 1:,} levels, at most 200 are read"
+        assert rejection(parse, text) == ("too deeply nested", expected)
+
+
+def test_an_exponent_beyond_any_number_is_refused():
+    text = b'{"a": 1e99999999999999999999}'
+    assert rejection(parse, text)[0] == "a number out of range"
+
+
+def test_a_rejection_travels_between_processes():
+    there = pickle.loads(pickle.dumps(Rejected("not valid JSON", "at byte 3")))
+    assert (there.reason, there.detail, str(there)) == (
+        "not valid JSON",
+        "at byte 3",
+        "not valid JSON: at byte 3",
+    )
+
+
+TOKENS = st.sampled_from(
+    b'{ } [ ] , : " \\ \\" "a" "a": 1 -0 1.5 1e400 1e-400 NaN Infinity -Infinity null true \\u0000 '
+    b"\\ud800 \xef\xbb\xbf \xff \0".split(b" ")
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=60) | st.lists(TOKENS, max_size=30).map(b"".join))
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b"\x1f\x8b")
+def test_any_bytes_are_either_an_object_or_rejected(data):
+    try:
+        document = parse(data)
+    except Rejected as rejected:
+        assert rejected.reason
+        assert rejected.detail
+    else:
+        assert type(document) is dict

@@ -1,0 +1,398 @@
+"""The command line: what it takes, what it prints, how it exits."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from conftest import Database, RunLoader
+from typer.main import get_command
+
+from loader import screen
+from loader.cli import app, parse_size
+from loader.server.embedded import Server
+
+COMMANDS = {
+    "push",
+    "status",
+    "export",
+    "sample",
+    "demo",
+    "build",
+    "report",
+    "db",
+    "docs",
+    "rejections",
+    "init",
+    "verify",
+    "prune",
+}
+DB_COMMANDS = {"start", "stop", "status", "env"}
+NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
+
+
+LEAVES = [(name,) for name in sorted(COMMANDS - {"db"})] + [
+    ("db", name) for name in sorted(DB_COMMANDS)
+]
+
+
+# ---------------------------------------------------------------------------------------- help
+
+
+def test_help_names_every_command(run_loader: RunLoader) -> None:
+    for args, names in (((), COMMANDS), (("db",), DB_COMMANDS)):
+        done = run_loader(*args, "--help")
+        assert done.returncode == 0
+        listed = done.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+        assert set(re.findall(r"^  (\w+)  +\w", listed, re.MULTILINE)) == names
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_every_option_is_explained_and_every_command_has_an_example_or_no_argument(
+    command: tuple[str, ...],
+) -> None:
+    found = get_command(app)
+    for name in command:
+        found = found.commands[name]
+    for parameter in found.params:
+        assert parameter.help, parameter.name
+    assert not found.params or "loader " in found.help
+
+
+def test_no_command_shows_the_help(run_loader: RunLoader) -> None:
+    done = run_loader()
+    assert done.returncode == 2
+    assert "Usage: loader" in done.stdout + done.stderr
+
+
+def test_version(run_loader: RunLoader) -> None:
+    done = run_loader("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"loader \d+\.\d+\.\d+\n", done.stdout)
+
+
+# --------------------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("123", 123),
+        ("1kB", 1000),
+        ("500MB", 500_000_000),
+        ("64MiB", 67_108_864),
+        ("64 mib", 67_108_864),
+        ("1.5GiB", 1_610_612_736),
+    ],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "-1", "64M", "1e6", "1,5GB", "lots"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="write 64MiB, 1GiB, 500MB or plain bytes"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (811, "811 B"), (17_957, "18.0 kB"), (999_600, "1.0 MB"), (137_535_420, "138 MB")],
+)
+def test_sizes_are_written(size: int, text: str) -> None:
+    assert screen.size(size) == text
+
+
+# ------------------------------------------------------------------------------ push and status
+
+
+def test_push_prints_a_line_for_every_file_landed_or_rejected(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
+    (tmp_path / "b.json").write_text("")
+    (tmp_path / "c.json").write_text('{"voltage": [NaN, 3.5]}')
+    args = ("push", tmp_path, "--jobs", "1")
+    done = run_loader(*args, env=database.environment)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [
+        "landed    a.json  23 B  1 part  1 NaN→null",
+        f"rejected  {tmp_path}/b.json: empty file (it holds no JSON: was it copied whole?)",
+    ]
+    assert re.fullmatch(
+        r"landed 1 file, skipped 1, rejected 1 in \d+\.\d s \(23 B, \d+ B/s\)", lines[2]
+    )
+    assert len(lines) == 3
+    again = run_loader(*args, env=database.environment)
+    assert again.returncode == 0
+    assert re.fullmatch(r"landed 0 files, skipped 3 in \d+\.\d s\n", again.stdout)
+
+
+def test_push_json_tells_what_became_of_every_file(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
+    (tmp_path / "b.json").write_text("")
+    (tmp_path / "c.json").write_text('{"voltage": [NaN, 3.5]}')
+    done = run_loader("push", tmp_path, "--jobs", "1", "--json", env=database.environment)
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert said.pop("seconds") > 0
+    for file in said["files"]:
+        assert file.pop("seconds") >= 0
+        assert file.pop("path") == str(tmp_path / file["name"])
+    nothing = {"file_id": None, "parts": 0, "non_finite": 0, "reason": "", "detail": ""}
+    assert said == {
+        "run_id": 1,
+        "build": None,
+        "landed": 1,
+        "skipped": 1,
+        "rejected": 1,
+        "unfinished": 0,
+        "landed_bytes": 23,
+        "error": None,
+        "files": [
+            nothing
+            | {"name": "a.json", "size_bytes": 23, "outcome": "landed"}
+            | {"file_id": 1, "parts": 1, "non_finite": 1},
+            nothing
+            | {"name": "b.json", "size_bytes": 0, "outcome": "rejected", "reason": "empty file"}
+            | {"detail": "it holds no JSON: was it copied whole?"},
+            nothing
+            | {"name": "c.json", "size_bytes": 23, "outcome": "skipped"}
+            | {"file_id": 1, "reason": "same content as file 1"},
+        ],
+    }
+
+
+def test_status_tells_what_is_landed_built_and_rejected(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
+    (tmp_path / "b.json").write_text("")
+    run_loader("push", tmp_path, env=database.environment)
+    done = run_loader("status", env=database.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    place, raw, tables, last_run, *rejected = done.stdout.splitlines()
+    name, folder = database.environment["PGDATABASE"], database.environment["PGHOST"]
+    assert place == f"database  {name} on {folder}"
+    assert re.fullmatch(r"raw       1 file in 1 part, \d+(\.\d)? kB, 1 NaN→null", raw)
+    assert tables == "tables    none built yet that you may read"
+    assert re.fullmatch(
+        r"last run  succeeded, began [\d-]{10} [\d:]{8} \S+, took \d+\.\d s:"
+        r" landed 1 file, rejected 1",
+        last_run,
+    )
+    assert rejected == [
+        "rejected  1 file",
+        f"  {tmp_path}/b.json: empty file (it holds no JSON: was it copied whole?)",
+    ]
+    database.rows("create schema battery")
+    database.rows("create table battery.batteries as select 1 as id")
+    said = json.loads(run_loader("status", "--json", env=database.environment).stdout)
+    ((rejection,),) = (said.pop("rejections"),)
+    assert said.pop("last_run")["outcome"] == "succeeded"
+    assert said.pop("raw_bytes") > said.pop("mart_bytes") > 0
+    assert said == {"files": 1, "parts": 1, "non_finite": 1, "batteries": 1}
+    assert rejection["reason"] == "empty file"
+
+
+def test_status_of_an_empty_database(run_loader: RunLoader, database: Database) -> None:
+    done = run_loader("status", env=database.environment)
+    assert done.returncode == 0
+    assert re.search(r"^raw       0 files in 0 parts, ", done.stdout, re.MULTILINE)
+    assert re.search(r"^rejected  none$", done.stdout, re.MULTILINE)
+
+
+def test_rejections_are_listed(run_loader: RunLoader, database: Database, tmp_path: Path) -> None:
+    env = database.environment
+    assert run_loader("rejections", env=env).stdout == "none\n"
+    assert json.loads(run_loader("rejections", "--json", env=env).stdout) == []
+    (tmp_path / "b.json").write_text("")
+    run_loader("push", tmp_path, env=env)
+    reason = "empty file (it holds no JSON: was it copied whole?)"
+    done = run_loader("rejections", env=env)
+    assert re.fullmatch(
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d  {re.escape(f'{tmp_path}/b.json: {reason}')}\n", done.stdout
+    )
+    (one,) = json.loads(run_loader("rejections", "--json", env=env).stdout)
+    assert (one["path"], one["reason"]) == (f"{tmp_path}/b.json", "empty file")
+
+
+# ------------------------------------------------------------------------------ wrong usage, 2
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["push"], "Missing argument"),
+        (["push", "nowhere"], "loader: nowhere: no such file or folder"),
+        (["push", ".", "--part-size", "3x"], "'3x' is no size; write 64MiB"),
+        (["push", ".", "--part-size", "193MiB"], "'193MiB' is not between 1MiB and 192MiB"),
+        (["push", ".", "--part-size", "1MB"], "'1MB' is not between 1MiB and 192MiB"),
+        (["push", ".", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["export", "one"], "Invalid value for 'FILE_ID'"),
+        (["export", "99"], "loader: no file 99 is landed; the ids are in raw.files"),
+        (["sample", "/dev/null/folder"], "loader: /dev/null/folder: Not a directory"),
+        (["db", "start"], "loader: PG* or DATABASE_URL name another server"),
+        (["db", "stop"], "loader: PG* or DATABASE_URL name another server"),
+        (["pusch"], "No such command 'pusch'"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_told_in_a_sentence(
+    run_loader: RunLoader, database: Database, args: list[str], message: str
+) -> None:
+    done = run_loader(*args, env=database.environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in re.sub(r"\s+", " ", done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_an_export_that_cannot_be_written_is_told(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    run_loader("push", tmp_path, env=database.environment)
+    done = run_loader("export", "1", "-o", tmp_path / "no" / "a.json", env=database.environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"loader: {tmp_path}/no/a.json: No such file or directory\n"
+
+
+def test_export_writes_to_standard_output(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"b": [1.10, "°C"], "a": NaN}')
+    run_loader("push", tmp_path, env=database.environment)
+    done = run_loader("export", "1", env=database.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"a": None, "b": [1.1, "°C"]}
+
+
+# ------------------------------------------------------------------------------ no database, 3
+
+
+def test_a_url_that_is_none_is_told(run_loader: RunLoader) -> None:
+    for args in (["status"], ["db", "status"], ["db", "env"], ["build"]):
+        done = run_loader(*args, env={"DATABASE_URL": "hunter2"})
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("loader: DATABASE_URL is not a connection URL")
+        assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [["rejections"], ["status"], ["export", "1"]], ids=" ".join)
+def test_without_a_database_the_way_out_is_told_and_no_password(
+    run_loader: RunLoader, args: list[str], tmp_path: Path
+) -> None:
+    done = run_loader(*args, env=NOWHERE, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("loader: No connection to PostgreSQL at 127.0.0.1, port 1")
+    assert "Check DATABASE_URL" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_push_without_a_database_says_that_it_waits_and_then_the_way_out(
+    run_loader: RunLoader, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    done = run_loader("push", ".", env=NOWHERE, cwd=tmp_path)
+    assert 10 < time.monotonic() - started < 25
+    assert (done.returncode, done.stdout) == (3, "")
+    waits, says = done.stderr.split("\n", 1)
+    assert waits == "PostgreSQL does not answer: trying again for 10 s"
+    assert says.startswith("loader: No connection to PostgreSQL at 127.0.0.1, port 1")
+    assert "hunter2" not in done.stderr
+
+
+# ---------------------------------------------------------------------------------- the server
+
+
+def test_db_env_leads_other_programs_to_the_running_server(
+    run_loader: RunLoader, server: Server
+) -> None:
+    done = run_loader("db", "env")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = subprocess.run(
+        ["sh", "-c", f"{done.stdout}\nenv"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert {f"{name}={value}" for name, value in server.environment().items()} <= set(said)
+    status = run_loader("db", "status")
+    assert status.stdout == f"running, data in {server.home}\n"
+    assert run_loader("db", "start").stdout == f"running, data in {server.home}\n"
+
+
+def test_db_env_quotes_for_the_shell_and_keeps_the_password_to_itself(
+    run_loader: RunLoader,
+) -> None:
+    env = {"DATABASE_URL": "postgresql://o%27hara:hunter2@db.example:6543/my%20data"}
+    done = run_loader("db", "env", env=env)
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "export PGDATABASE='my data'" in done.stdout
+    assert """export PGUSER='o'"'"'hara'""" in done.stdout
+    status = run_loader("db", "status", env=env)
+    assert status.stdout == "my data on db.example, port 6543, as PG* or DATABASE_URL say\n"
+
+
+def test_db_stop_of_a_server_never_started(run_loader: RunLoader, tmp_path: Path) -> None:
+    env = {"BATTERY_HOME": str(tmp_path / "home")}
+    assert run_loader("db", "status", env=env).stdout == f"not running, data in {tmp_path}/home\n"
+    done = run_loader("db", "stop", env=env)
+    assert (done.returncode, done.stdout) == (0, "was not running\n")
+    assert not (tmp_path / "home").exists()
+
+
+# ----------------------------------------------------------------------------------- synthetic
+
+
+def test_sample_writes_files_that_push_lands(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my data"
+    done = run_loader("sample", folder)
+    assert done.returncode == 0
+    files = list(folder.iterdir())
+    assert re.fullmatch(
+        rf"wrote {len(files)} synthetic files \(\d+\.\d MB\) to {re.escape(str(folder))}\n"
+        rf"next: loader push '{re.escape(str(folder))}'\n",
+        done.stdout,
+    )
+    pushed = run_loader("push", folder, "--json", env=database.environment)
+    assert json.loads(pushed.stdout)["landed"] == len(files)
+
+
+def test_a_name_the_terminal_cannot_show_is_no_error(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "µ.json").write_text('{"a": NaN}')
+    env = database.environment | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = run_loader("push", tmp_path, env=env)
+    assert done.returncode == 0
+    assert done.stdout.startswith("landed    \\xb5.json  10 B  1 part  1 NaN\\u2192null\n")
+
+
+def test_a_reader_that_hangs_up_is_no_error(
+    run_loader: RunLoader, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"voltage": list(range(200_000))}))
+    run_loader("push", tmp_path, env=database.environment)
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from loader.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "export", "1"],
+        env=os.environ | database.environment,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

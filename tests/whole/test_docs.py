@@ -1,0 +1,182 @@
+"""What people read of the tables: in YAML, in the database, on the docs site."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import built
+import pytest
+from conftest import PROJECT
+from pipeline import Pipeline
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from loader.server.embedded import Server
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+# without the background options it looks up hosts of its maker at every start
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1400,1000",
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    with built.built(server, tmp_path_factory) as pipeline:
+        assert pipeline.dbt("docs", "generate", "--static").returncode == 0
+        yield pipeline
+
+
+def artifact(pipeline: Pipeline, name: str) -> dict[str, Any]:
+    """manifest (what YAML says) or catalog (what the database holds)."""
+    content: dict[str, Any] = json.loads((pipeline.project / "target" / f"{name}.json").read_text())
+    return content
+
+
+def relations(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    manifest = artifact(pipeline, "manifest")
+    return manifest["sources"] | {
+        name: node
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "seed")
+    }
+
+
+def test_every_relation_and_column_of_the_database_is_described(pipeline: Pipeline) -> None:
+    described = relations(pipeline)
+    catalog = artifact(pipeline, "catalog")
+    in_database = catalog["nodes"] | catalog["sources"]
+    assert in_database.keys() == described.keys()
+    for name, relation in described.items():
+        assert relation["description"].startswith("One row per "), name
+        columns = {column: text["description"] for column, text in relation["columns"].items()}
+        assert columns.keys() == in_database[name]["columns"].keys(), name
+        assert all(columns.values()), name
+
+
+def test_the_database_shows_the_descriptions(pipeline: Pipeline) -> None:
+    """As `psql \\d+` does: comments on relations and their columns."""
+    comments = dict(
+        pipeline.database.rows("""
+            select relname::text || coalesce('.' || attname, ''), description
+            from pg_description
+            inner join pg_class on objoid = pg_class.oid and classoid = 'pg_class'::regclass
+            left join pg_attribute on attrelid = objoid and attnum = objsubid and attnum > 0
+            where relnamespace::regnamespace::text in ('battery', 'battery_staging')
+        """)
+    )
+    expected: dict[str, str] = {}
+    for relation in relations(pipeline).values():
+        if relation["resource_type"] != "source":
+            expected[relation["name"]] = relation["description"]
+            for column, text in relation["columns"].items():
+                expected[f"{relation['name']}.{column}"] = text["description"]
+    assert comments == expected
+
+
+def test_a_doc_block_says_what_a_quantity_is_once_and_is_used(pipeline: Pipeline) -> None:
+    blocks = re.findall(
+        r"{% docs (\w+) %}\n(.+?)\n{% enddocs %}",
+        (PROJECT / "dbt_project" / "models" / "quantities.md").read_text(),
+        flags=re.DOTALL,
+    )
+    texts = [text for _, text in blocks]
+    assert len(set(texts)) == len(texts)
+    pages = [*(PROJECT / "dbt_project").glob("[ms]*s/**/*.yml")]
+    yaml = "".join(path.read_text() for path in pages)
+    used = set(re.findall(r"{{ doc\('(\w+)'\) }}", yaml))
+    assert used == {name for name, _ in blocks}
+
+
+def test_the_exposures_are_reached_from_the_source(pipeline: Pipeline) -> None:
+    manifest = artifact(pipeline, "manifest")
+    parents = manifest["parent_map"]
+    assert sorted(manifest["exposures"]) == [
+        "exposure.battery_elt.notebooks",
+        "exposure.battery_elt.report",
+    ]
+    for exposure in manifest["exposures"]:
+        seen = {exposure}
+        while more := {parent for node in seen for parent in parents.get(node, [])} - seen:
+            seen |= more
+        assert "source.battery_elt.raw.documents" in seen
+
+
+def test_freshness_warns_where_nothing_came_for_a_month(pipeline: Pipeline) -> None:
+    fresh = pipeline.dbt("source", "freshness")
+    assert fresh.returncode == 0 and "PASS freshness of raw.files" in fresh.stdout
+    pipeline.database.rows("update raw.files set loaded_at = loaded_at - interval '31 days'")
+    stale = pipeline.dbt("source", "freshness")
+    assert stale.returncode == 0 and "WARN freshness of raw.files" in stale.stdout
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    if not (CHROMIUM.exists() and DRIVER.exists()) and os.environ.get("CI") != "true":
+        pytest.skip("needs Chromium (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for option in OPTIONS:
+        options.add_argument(option)
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+def opened(browser: webdriver.Chrome, pipeline: Pipeline, page: str, wanted: str) -> str:
+    """The text of a page of the docs site, once it holds the wanted words."""
+    browser.get("about:blank")
+    browser.get(f"file://{pipeline.project}/target/static_index.html#!/{page}")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        text = browser.find_element(By.TAG_NAME, "body").text
+        if wanted in text:
+            return text
+        time.sleep(0.1)
+    raise AssertionError(f"{page} does not show {wanted!r}")
+
+
+def test_the_docs_site_opens_with_the_story_of_the_data(
+    pipeline: Pipeline, browser: webdriver.Chrome
+) -> None:
+    text = opened(browser, pipeline, "overview", "Traps of the source")
+    assert "Units" in text and "battery_cycles_interpolated" in text
+
+
+def test_the_page_of_a_model_shows_columns_types_and_meaning(
+    pipeline: Pipeline, browser: webdriver.Chrome
+) -> None:
+    page = "model/model.battery_elt.battery_summaries"
+    text = opened(browser, pipeline, page, "One row per battery and cycle")
+    assert "dc_internal_resistance" in text and "timestamp with time zone" in text
+
+
+def test_the_lineage_graph_leads_from_the_documents_to_the_marts(
+    pipeline: Pipeline, browser: webdriver.Chrome
+) -> None:
+    marts = ("batteries", "battery_summaries", "battery_cycles_interpolated")
+    selection = "%20".join(f"%2B{mart}" for mart in marts)
+    opened(browser, pipeline, f"overview?g_v=1&g_i={selection}", "Lineage Graph")
+    time.sleep(1)  # the graph is drawn after its frame
+    edges = browser.execute_script("""
+        const graph = document.querySelector('.__________cytoscape_container')._cyreg.cy;
+        return graph.edges(':visible').map(edge => [edge.source().id(), edge.target().id()]);
+    """)
+    reached = {"source.battery_elt.raw.documents"}
+    while more := {target for source, target in edges if source in reached} - reached:
+        reached |= more
+    assert {f"model.battery_elt.{mart}" for mart in marts} <= reached
+    assert "model.battery_elt.stg_parts" in reached

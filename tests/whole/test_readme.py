@@ -1,0 +1,324 @@
+"""Every command of the README, typed by a stranger: a clone, an empty home, nothing installed."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bad_inputs
+import faults
+import pytest
+from checkout import CELL
+from conftest import PROJECT, clean_environment, free_port, scratch_home
+from pipeline import TABLES
+
+from loader import demo
+from loader.server.embedded import Server
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+DEVELOPERS = "pip install -e '.[dev]' && pytest"
+DOCS = "dbt docs serve"
+OWN_FILE = "FastCharge_900007_CH7_structure.json"  # by its name a cell of 1.1 Ah
+
+
+def commands() -> list[str]:
+    """Each command of each code block, in order, without its remark."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [re.sub(r"\s{2,}#.*", "", line) for line in lines if line.strip()]
+
+
+def test_the_page_is_short_and_all_its_code_is_executed() -> None:
+    assert len(README.splitlines()) < 120
+    assert README.count("```") == 2 * len(re.findall(r"^```sh$", README, re.MULTILINE))
+
+
+def test_every_path_in_the_table_exists() -> None:
+    table = README.partition("| path | purpose |")[2].partition("\n\n")[0]
+    paths = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert len(paths) > 8
+    assert [path for path in paths if not (PROJECT / path).exists()] == []
+
+
+def test_every_published_table_is_on_the_page() -> None:
+    marts = {path.stem for path in (PROJECT / "dbt_project" / "models" / "marts").glob("*.sql")}
+    listed = set(re.findall(r"^\| `(\w+)` \| ", README.partition("## The tables")[2], re.MULTILINE))
+    assert marts <= listed
+
+
+def test_the_tables_of_reliability_are_what_the_tests_do() -> None:
+    section = README.partition("## Reliability\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \|$", section, re.MULTILINE)
+    heads = ["| a push |", "| what a file gets |"]
+    assert [row for row in rows if not row.startswith(tuple(heads))] == [
+        *faults.table(),
+        *bad_inputs.table(),
+    ]
+    assert f"beside {len(bad_inputs.KINDS)} odd files" in section
+
+
+def test_ci_runs_the_command_for_developers() -> None:
+    assert DEVELOPERS in commands()
+    lines = (PROJECT / ".ci" / "run").read_text().splitlines()
+    assert lines[-1] == DEVELOPERS
+    assert os.access(PROJECT / ".ci" / "run", os.X_OK)
+
+
+def test_every_command_named_in_the_text_exists() -> None:
+    from loader.cli import app, db
+
+    known = {command.name for command in app.registered_commands}
+    known |= {f"db {command.name}" for command in db.registered_commands} | {"db", "--help"}
+    named = re.findall(r"`loader ((?:db )?[a-z-]+)", README)
+    assert named
+    assert [name for name in named if name not in known] == []
+    for option in re.findall(r"`(--[a-z-]+)`", README):
+        assert option in {name for command in ("push",) for name in options(command)}
+
+
+def options(command: str) -> set[str]:
+    from typer.main import get_command
+
+    from loader.cli import app
+
+    found = get_command(app).commands[command]  # type: ignore[attr-defined]
+    return {name for parameter in found.params for name in parameter.opts}
+
+
+@dataclass
+class Terminal:
+    """One shell that keeps its folder and its variables from command to command."""
+
+    folder: Path
+    variables: dict[str, str]
+    outcomes: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+
+    def type(self, command: str) -> subprocess.CompletedProcess[str]:
+        state = Path(self.variables["HOME"]) / "state"
+        keep = f"code=$?; {{ pwd && env -0; }} > {shlex.quote(str(state))}; exit $code"
+        done = subprocess.run(
+            ["bash", "-c", f"{command}\n{keep}"],
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        folder, _, variables = state.read_text().partition("\n")
+        self.folder = Path(folder)
+        self.variables = dict(pair.split("=", 1) for pair in variables.split("\0") if pair)
+        self.outcomes[command] = done
+        return done
+
+    def must(self, command: str) -> str:
+        done = self.type(command)
+        assert done.returncode == 0, f"$ {command}\n{(done.stdout + done.stderr)[-5000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Terminal]:
+    """In a clone, with a home of its own and the Python that runs the tests."""
+    cache = subprocess.run(
+        [sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    with scratch_home() as home:
+        clone = home / "clone"
+        shutil.copytree(PROJECT, clone, ignore=_not_in_a_clone())
+        outside = clean_environment()
+        path = [f"{sys.base_prefix}/bin", *outside["PATH"].split(os.pathsep)]
+        variables = {
+            name: value
+            for name, value in outside.items()
+            if name != "VIRTUAL_ENV" and not name.startswith(("PYTHON", "XDG_DATA", "COV_"))
+        } | {
+            "HOME": str(home),
+            "PATH": os.pathsep.join(p for p in path if not p.startswith(sys.prefix + os.sep)),
+            "PIP_CACHE_DIR": cache,
+            "CI": "",
+            "npm_config_prefix": str(home / "npm"),
+            "BATTERY_DOCS_PORT": str(free_port()),  # comes before what .env says
+        }
+        variables["PATH"] = f"{home}/npm/bin{os.pathsep}{variables['PATH']}"
+        try:
+            yield Terminal(clone, variables)
+        finally:
+            data = home / ".local" / "share" / "battery-elt"
+            server = Server(data)
+            server.stop()
+            _remove_linked(server.data, data)
+
+
+def _remove_linked(data: Path, home: Path) -> None:
+    """Where root's server could not enter the home, its data lies elsewhere."""
+    if not data.is_relative_to(home.resolve()):
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _not_in_a_clone():  # type: ignore[no-untyped-def]
+    """For copytree: leaves out what git ignores, as a clone does."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    wanted = {PROJECT / name for name in tracked if name and (PROJECT / name).exists()}
+    wanted |= {parent for path in wanted for parent in path.parents}
+
+    def ignored(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(folder, name) not in wanted]
+
+    return ignored
+
+
+@pytest.fixture(scope="module")
+def day(terminal: Terminal) -> Terminal:
+    """One stranger's day, in the order of the page; they have a file in ./data."""
+    clone = terminal.folder
+    (clone / "data").mkdir()
+    demo.write(clone / "data" / OWN_FILE, CELL)
+    for command in commands():
+        if command == DEVELOPERS:
+            continue  # CI types it, and is running this test with it
+        if command == DOCS:
+            assert "<title>dbt Docs</title>" in serve_and_fetch(terminal)
+        elif command.startswith("npm install"):
+            terminal.folder = clone
+            terminal.must(command)
+        elif command.startswith("pm2 logs"):
+            wait_for_a_run(terminal)
+            terminal.must(command)
+            terminal.must("pm2 kill")  # else it would go on beside what follows
+        elif command.startswith("dbt show"):
+            terminal.folder = clone / "dbt_project"
+            land_a_bad_cell(terminal, clone)
+            terminal.must(command)
+        else:
+            terminal.must(command)
+    return terminal
+
+
+def test_the_first_command_shows_the_batteries(day: Terminal) -> None:
+    shown = day.outcomes[commands()[0]].stdout
+    assert "SYN0001A" in shown
+    assert "next: " in shown
+
+
+def test_the_commands_of_every_day_do_what_the_page_says(day: Terminal) -> None:
+    outcomes = day.outcomes
+    assert "landed 1 file" in outcomes["loader push ./data"].stdout
+    assert "ERROR=0" in outcomes["cd dbt_project && dbt build"].stdout
+    query = next(command for command in outcomes if command.startswith("psql -c"))
+    assert re.search(r"DEMO0001 +\| .* \| +20$", outcomes[query].stdout, re.MULTILINE)
+
+
+def test_pm2_runs_the_loader_as_the_page_says(day: Terminal) -> None:
+    log = next(command for command in day.outcomes if command.startswith("pm2 logs"))
+    said = day.outcomes[log].stdout
+    assert '"event": "run"' in said and '"outcome": "succeeded"' in said
+    assert "last run  succeeded" in day.outcomes["loader status --fail-if-older 1h"].stdout
+
+
+def test_a_failing_test_is_looked_into_and_put_right_as_the_page_says(day: Terminal) -> None:
+    look = next(command for command in day.outcomes if command.startswith("dbt show"))
+    assert '"file_name": "bad_cell.json"' in day.outcomes[look].stdout
+    assert '"value": 9.5' in day.outcomes[look].stdout
+    cure = next(command for command in day.outcomes if "excluded_files" in command)
+    assert "ERROR=0" in day.outcomes[cure].stdout
+    barcodes = day.must("psql -At -c 'select barcode from battery.batteries'").split()
+    assert "DEMO0001" in barcodes
+    assert "BAD0001" not in barcodes
+
+
+def test_the_three_tables_have_rows(day: Terminal) -> None:
+    for table in TABLES:
+        assert int(day.must(f"psql -At -c 'select count(*) from battery.{table}'")) > 0
+
+
+def test_a_day_leaves_nothing_in_the_clone_that_git_would_add(day: Terminal) -> None:
+    """But the stranger's own files."""
+    clone = Path(day.variables["HOME"], "clone")
+    subprocess.run(["git", "init", "-q"], cwd=clone, check=True)
+    seen = subprocess.run(
+        ["git", "ls-files", "-o", "--exclude-standard"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    own = {f"data/{OWN_FILE}", "data/bad_cell.json"}
+    assert [name for name in seen if name not in own and not (PROJECT / name).exists()] == []
+
+
+def wait_for_a_run(terminal: Terminal) -> None:
+    """Until the run that PM2 started has ended; it is the first that was asked to build."""
+    ended = "build is not null and ended_at is not null"
+    query = f"psql -At -c 'select count(*) from raw.runs where {ended}'"
+    until = time.monotonic() + 90
+    while terminal.must(query).strip() == "0":
+        assert time.monotonic() < until, "PM2 did not run the loader within 90 s"
+        time.sleep(0.5)
+
+
+def land_a_bad_cell(terminal: Terminal, clone: Path) -> None:
+    """A voltage no cell has: the build fails, and all the rest is there."""
+    document = json.loads((clone / "data" / OWN_FILE).read_text())
+    document["barcode"] = "BAD0001"
+    document["cycles_interpolated"]["voltage"][0] = 9.5
+    (clone / "data" / "bad_cell.json").write_text(json.dumps(document))
+    terminal.must("loader push ../data")
+    assert terminal.type("dbt build").returncode == 1
+
+
+def serve_and_fetch(terminal: Terminal) -> str:
+    port = free_port()
+    with served(terminal, [*DOCS.split(), "--no-browser", "--port", str(port)]):
+        page = fetch(f"http://127.0.0.1:{port}/")
+        catalog = json.loads(fetch(f"http://127.0.0.1:{port}/catalog.json"))
+    assert "model.battery_elt.batteries" in catalog["nodes"]
+    return page
+
+
+@contextmanager
+def served(terminal: Terminal, command: list[str]) -> Iterator[None]:
+    program = shutil.which(command[0], path=terminal.variables["PATH"])
+    assert program
+    with subprocess.Popen(
+        [program, *command[1:]],
+        cwd=terminal.folder,
+        env=terminal.variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def fetch(address: str, seconds: float = 60) -> str:
+    """The page, as soon as the server is up."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
