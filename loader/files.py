@@ -60,17 +60,24 @@ def find(
     that `read` says so. Raises `FileNotFoundError`, before anything is given, for a path named
     directly that is not there.
     """
+    paths = list(paths)
+    check(paths)
     found: set[str] = set()
     for path in paths:
         name = os.path.abspath(path)  # noqa: PTH100  pathlib has no lexical twin
         if os.path.isdir(name):  # noqa: PTH112  text all along: a large folder is walked fast
             below = _followed(name) if follow_symlinks else _below(name, leave)
             found.update(below)
-        elif os.path.exists(name):  # noqa: PTH110
-            found.add(name)
         else:
-            raise FileNotFoundError(f"{path}: no such file or folder")
+            found.add(name)
     return map(Path, sorted(found))
+
+
+def check(paths: Iterable[Path]) -> None:
+    """Raise `FileNotFoundError` for a path that is not there."""
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
 
 
 def _below(folder: str, leave: Callable[[Path], None]) -> Iterator[str]:

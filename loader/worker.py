@@ -1,15 +1,18 @@
-"""A process that lands the files it is handed: a crash of the JSON reader ends it alone."""
+"""A process that lands the files it is told to: a crash of the JSON reader ends it alone."""
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psycopg
 
-from loader.raw import land, zone
+from loader.outcome import FileOnDisk, Outcome
+from loader.raw import land
 from loader.server import database
 
 
@@ -30,23 +33,24 @@ class Ready:
 
 @dataclass(frozen=True)
 class Progress:
-    """The share of the file in hand that is in the database, 0 to 1."""
+    """The share of its file that is in the database, 0 to 1."""
 
     share: float
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The database cannot be worked with: what was in hand is rolled back, the worker ends."""
+    """The database cannot be worked with: the file is rolled back, the worker ends."""
 
     message: str
 
 
-Message = Ready | Progress | Lost | land.Outcome
+Message = Ready | Progress | Lost | Outcome
 
 
 def main() -> None:
     """Land files until the other end of the socket, whose number is the argument, closes."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     tasks = Connection(int(sys.argv[1]))
     try:
         with database.connect(autocommit=True) as connection:
@@ -60,13 +64,18 @@ def main() -> None:
 
 
 def _land(connection: psycopg.Connection, task: Task, tasks: Connection) -> None:
-    found = zone.Found.at(task.file)
     outcome = land.land(
         connection,
-        found,
+        FileOnDisk.at(task.file),
         task.file_id,
         task.part_size,
         lambda share: tasks.send(Progress(share)),
         max_file_size=task.max_file_size,
     )
     tasks.send(outcome)
+
+
+def _end_with_parent() -> None:
+    """A push killed with -9 cannot stop its workers: its end of standard input closes."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)

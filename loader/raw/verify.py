@@ -9,7 +9,8 @@ from typing import Literal
 
 import psycopg
 
-from loader import files, parse
+from loader import files
+from loader.parse import parse
 from loader.parts import split
 from loader.raw import zone
 
@@ -41,38 +42,26 @@ class Checked:
         return _DETAILS[self.verdict]
 
 
-def count(connection: psycopg.Connection) -> int:
-    """How many files are landed whole."""
-    row = connection.execute("select count(*) from raw.files where pruned_at is null").fetchone()
-    return int(row[0]) if row else 0
-
-
 def verify(connection: psycopg.Connection) -> Iterator[Checked]:
     """Compare each landed file with its parts, and with the file on disk where it still is there.
 
     Pruned files are left out.
     One file is in memory at a time, twice. Needs a connection that is not in autocommit mode.
     """
-    rows = connection.execute(
-        "select file_id, path, sha256, part_count from raw.files"
-        " where pruned_at is null order by file_id"
-    ).fetchall()
-    for file_id, path, sha256, part_count in rows:
-        yield Checked(file_id, path, _judge(connection, file_id, sha256, part_count))
+    for file_id, path, sha256, part_count, parts_there in zone.whole_files(connection):
+        whole = parts_there == part_count
+        verdict = _judge(connection, file_id, sha256) if whole else "incomplete"
+        yield Checked(file_id, path, verdict)
 
 
-def _judge(connection: psycopg.Connection, file_id: int, sha256: bytes, part_count: int) -> Verdict:
-    row = connection.execute(
-        "select count(*) from raw.documents where file_id = %s", [file_id]
-    ).fetchone()
-    if row != (part_count,):
-        return "incomplete"
+def _judge(connection: psycopg.Connection, file_id: int, sha256: bytes) -> Verdict:
     source, there = _on_disk(connection, file_id, sha256)
     if source is None:
         return "changed" if there else "gone"
-    landed = split.join(map(parse.parse, zone.parts(connection, file_id)))
+    landed = split.join(map(parse, zone.read_parts(connection, file_id)))
     # written out and read again as it was on its way in: NaN is null
-    return "same" if landed == parse.parse(split.dump(parse.parse(source.data))) else "different"
+    as_landed = parse(split.dump(parse(source.data)))
+    return "same" if landed == as_landed else "different"
 
 
 def _on_disk(
@@ -80,12 +69,11 @@ def _on_disk(
 ) -> tuple[files.Source | None, bool]:
     """The content as landed, from any path that is known to hold it; whether there was a file."""
     there = False
-    paths = connection.execute("select path from raw.paths where file_id = %s", [file_id])
-    for (path,) in paths.fetchall():
+    for path in map(Path, zone.paths_of(connection, file_id)):
         try:
-            source = files.read(Path(path))
+            source = files.read(path)
         except files.Rejected:
-            there = there or Path(path).exists()
+            there = there or path.exists()
             continue
         if source.sha256 == sha256:
             return source, True

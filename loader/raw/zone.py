@@ -1,46 +1,26 @@
-"""What `raw` knows: its layout, which files it has, which it turned away."""
+"""Schema `raw` in PostgreSQL: its layout, the files it has, those it turned away.
+
+Every statement on landed files and rejections stands here; those on runs in `loader.raw.runs`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from importlib import resources
-from pathlib import Path
 
 import psycopg
+from psycopg.types.json import Jsonb
 
-from loader import runs
+from loader.outcome import FileOnDisk, Rejection
+from loader.parts.split import Part
 from loader.server import database
 
 UNREADABLE = "cannot be read"
 """The one reason that may go away while the file stays as it is: it is tried again every time."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file as found on disk: where, how large, how old."""
-
-    file: Path
-    path: str
-    name: str
-    size_bytes: int
-    modified_at: datetime
-
-    @classmethod
-    def at(cls, file: Path) -> Found:
-        """Look at `file` without opening it; what cannot be looked at has no size and no age."""
-        path = Path(os.path.abspath(file))  # noqa: PTH100  pathlib has no lexical twin
-        try:
-            status = path.stat()
-            size_bytes, modified_at = status.st_size, _instant(status.st_mtime_ns)
-        except OSError:
-            size_bytes, modified_at = 0, _EPOCH
-        return cls(path, _text(path), _text(Path(path.name)), size_bytes, modified_at)
 
 
 @dataclass(frozen=True)
@@ -52,39 +32,29 @@ class Known:
     file_id: int | None
     reason: str | None
 
-    def still_holds(self, found: Found) -> bool:
+    def still_holds(self, found: FileOnDisk) -> bool:
         """Whether the file need not be read again: same size, same modification time."""
         same = (self.size_bytes, self.modified_at) == (found.size_bytes, found.modified_at)
         return same and self.reason != UNREADABLE
 
 
 @dataclass(frozen=True)
-class Rejection:
-    """A file turned away and why."""
+class Landed:
+    """A file on record: its id, the number of its parts, of NaN and infinities made null."""
 
-    path: str
-    name: str
-    size_bytes: int
-    reason: str
-    detail: str
-    rejected_at: datetime
+    file_id: int
+    part_count: int
+    non_finite_count: int
 
 
 @dataclass(frozen=True)
-class Status:
-    """What the database holds. Sizes in bytes on disk.
-
-    `batteries` is None where dbt has not built yet, or the user may not read what it built.
-    """
+class Totals:
+    """How many files, parts and NaN made null there are, and the bytes they take on disk."""
 
     files: int
     parts: int
     non_finite: int
-    raw_bytes: int
-    batteries: int | None
-    mart_bytes: int
-    rejections: list[Rejection]
-    last_run: runs.Run | None
+    size_bytes: int
 
 
 def prepare(connection: psycopg.Connection) -> None:
@@ -108,7 +78,7 @@ def prepare(connection: psycopg.Connection) -> None:
         ) from error
 
 
-def known(connection: psycopg.Connection, found: Iterable[Found]) -> dict[str, Known]:
+def known(connection: psycopg.Connection, found: Iterable[FileOnDisk]) -> dict[str, Known]:
     """What `raw` knows, by path: of these files, and of every file turned away."""
     rows = connection.execute(
         """
@@ -123,11 +93,6 @@ def known(connection: psycopg.Connection, found: Iterable[Found]) -> dict[str, K
     return {path: Known(*rest) for path, *rest in rows}
 
 
-def forget(connection: psycopg.Connection, paths: Iterable[str]) -> None:
-    """Drop the rejections of files that are gone."""
-    connection.execute("delete from raw.rejections where path = any (%s)", [list(paths)])
-
-
 def draw_ids(connection: psycopg.Connection, count: int) -> list[int]:
     """Draw `count` ids for files, ascending. Ids not used leave gaps, which mean nothing."""
     rows = connection.execute(
@@ -138,7 +103,85 @@ def draw_ids(connection: psycopg.Connection, count: int) -> list[int]:
     return [file_id for (file_id,) in rows]
 
 
-def see(connection: psycopg.Connection, found: Found, file_id: int) -> None:
+def landed_before(
+    connection: psycopg.Connection, found: FileOnDisk, sha256: bytes, file_id: int
+) -> Landed | None:
+    """Note one more path of a landed content; `None` where the content is new.
+
+    The lower of its id and `file_id` stands, so that the result is the same whichever of two
+    loaders was first; the foreign keys pass the change on to parts and paths.
+    """
+    with connection.transaction():
+        row = connection.execute(
+            "select file_id, part_count, non_finite_count from raw.files"
+            " where sha256 = %s for update",
+            [sha256],
+        ).fetchone()
+        if row is None:
+            return None
+        landed = Landed(*row)
+        if landed.file_id > file_id:
+            connection.execute(
+                """
+                update raw.files
+                set file_id = %s, name = %s, path = %s, size_bytes = %s, modified_at = %s
+                where file_id = %s
+                """,
+                [file_id, *_columns(found), landed.file_id],
+            )
+        note_path(connection, found, min(landed.file_id, file_id))
+    return landed
+
+
+def claim(connection: psycopg.Connection, found: FileOnDisk, sha256: bytes, file_id: int) -> bool:
+    """Put a new content on record; `False` where it is on record.
+
+    Waits for another loader that is landing the same content.
+    """
+    cursor = connection.execute(
+        """
+        insert into raw.files (
+            file_id, sha256, name, path, size_bytes, modified_at, part_count, non_finite_count
+        )
+        values (%s, %s, %s, %s, %s, %s, 1, 0)
+        on conflict (sha256) do nothing
+        """,
+        [file_id, sha256, *_columns(found)],
+    )
+    return cursor.rowcount == 1
+
+
+def copy_parts(
+    connection: psycopg.Connection, file_id: int, parts: Iterable[Part]
+) -> Iterator[Part]:
+    """Copy parts in and give each as soon as it is sent.
+
+    The server takes one part apart while the next is made. Each part is a COPY of its own:
+    PostgreSQL keeps the rows of a binary COPY in memory until there are 1,000, however large.
+    """
+    statement = (
+        "copy raw.documents (file_id, part_no, first_point, document) from stdin (format binary)"
+    )
+    with connection.cursor() as cursor, ExitStack() as copying:
+        for part in parts:
+            copying.close()
+            copy = copying.enter_context(cursor.copy(statement))
+            copy.set_types(["int8", "int4", "int8", "jsonb"])
+            json = Jsonb(part.json, dumps=bytes)  # is JSON already: sent as it is
+            copy.write_row((file_id, part.number, part.first_point, json))
+            yield part
+
+
+def complete(connection: psycopg.Connection, found: FileOnDisk, landed: Landed) -> None:
+    """Note how many parts a file has, and the path it stands for."""
+    connection.execute(
+        "update raw.files set part_count = %s, non_finite_count = %s where file_id = %s",
+        [landed.part_count, landed.non_finite_count, landed.file_id],
+    )
+    note_path(connection, found, landed.file_id)
+
+
+def note_path(connection: psycopg.Connection, found: FileOnDisk, file_id: int) -> None:
     """Note that a path holds a landed content; whatever was held against it is forgotten."""
     connection.execute(
         """
@@ -153,7 +196,7 @@ def see(connection: psycopg.Connection, found: Found, file_id: int) -> None:
     connection.execute("delete from raw.rejections where path = %s", [found.path])
 
 
-def reject(connection: psycopg.Connection, found: Found, reason: str, detail: str) -> bool:
+def reject(connection: psycopg.Connection, found: FileOnDisk, reason: str, detail: str) -> bool:
     """Note why a file was turned away; `False` where that is on record, the file unchanged.
 
     Its path no longer stands for what landed from it.
@@ -178,7 +221,21 @@ def reject(connection: psycopg.Connection, found: Found, reason: str, detail: st
     return cursor.rowcount == 1
 
 
-def parts(connection: psycopg.Connection, file_id: int) -> Iterator[bytes]:
+def forget(connection: psycopg.Connection, paths: Iterable[str]) -> None:
+    """Drop the rejections of files that are gone."""
+    connection.execute("delete from raw.rejections where path = any (%s)", [list(paths)])
+
+
+def rejections(connection: psycopg.Connection) -> list[Rejection]:
+    """The files turned away, in the order of their paths."""
+    rows = connection.execute(
+        "select path, name, size_bytes, reason, detail, rejected_at"
+        " from raw.rejections order by path"
+    )
+    return [Rejection(*row) for row in rows]
+
+
+def read_parts(connection: psycopg.Connection, file_id: int) -> Iterator[bytes]:
     """The parts of a file in order, one at a time, as JSON.
 
     Nothing where the file is not landed. Needs a connection that is not in autocommit mode.
@@ -194,15 +251,6 @@ def parts(connection: psycopg.Connection, file_id: int) -> Iterator[bytes]:
             yield json
 
 
-def rejections(connection: psycopg.Connection) -> list[Rejection]:
-    """The files turned away, in the order of their paths."""
-    rows = connection.execute(
-        "select path, name, size_bytes, reason, detail, rejected_at"
-        " from raw.rejections order by path"
-    )
-    return [Rejection(*row) for row in rows]
-
-
 def is_pruned(connection: psycopg.Connection, file_id: int) -> bool:
     """Whether there is but a stub of the file."""
     row = connection.execute(
@@ -211,69 +259,82 @@ def is_pruned(connection: psycopg.Connection, file_id: int) -> bool:
     return bool(row and row[0])
 
 
-def status(connection: psycopg.Connection) -> Status:
-    """Count what `raw` and `battery` hold."""
-    totals = connection.execute(
+def document_sizes(connection: psycopg.Connection, file_ids: list[int]) -> dict[int, int]:
+    """Bytes on disk of the documents of these files, by id; pruned ones are left out."""
+    rows = connection.execute(
         """
-        select count(*), coalesce(sum(part_count), 0), coalesce(sum(non_finite_count), 0)
+        select file_id, coalesce(sum(pg_column_size(document)), 0)::bigint
+        from raw.files left join raw.documents using (file_id)
+        where pruned_at is null and file_id = any (%s)
+        group by file_id
+        """,
+        [file_ids],
+    )
+    return dict(rows.fetchall())
+
+
+def put_stub(connection: psycopg.Connection, file_id: int, stub: Mapping[str, object]) -> None:
+    """Put `stub` in the place of a file's document. Its row stays, so it is not landed again."""
+    with connection.transaction():
+        connection.execute("delete from raw.documents where file_id = %s", [file_id])
+        connection.execute(
+            "insert into raw.documents (file_id, part_no, document) values (%s, 0, %s)",
+            [file_id, Jsonb(stub)],
+        )
+        connection.execute(
+            "update raw.files set part_count = 1, pruned_at = now() where file_id = %s", [file_id]
+        )
+
+
+def whole_files(connection: psycopg.Connection) -> list[tuple[int, str, bytes, int, int]]:
+    """Id, path, sha256, parts to be there and parts there of each file that is not pruned."""
+    return connection.execute(
+        """
+        select file_id, path, sha256, part_count, (
+            select count(*) from raw.documents where documents.file_id = files.file_id
+        )
+        from raw.files
+        where pruned_at is null
+        order by file_id
+        """
+    ).fetchall()
+
+
+def paths_of(connection: psycopg.Connection, file_id: int) -> list[str]:
+    """All paths at which a landed content was seen."""
+    rows = connection.execute("select path from raw.paths where file_id = %s", [file_id])
+    return [path for (path,) in rows]
+
+
+def file_ids(connection: psycopg.Connection) -> set[int]:
+    """Ids of all files that are landed."""
+    return {file_id for (file_id,) in connection.execute("select file_id from raw.files")}
+
+
+def totals(connection: psycopg.Connection) -> Totals:
+    """Count what is landed."""
+    row = connection.execute(
+        """
+        select
+            count(*)::bigint,
+            coalesce(sum(part_count), 0)::bigint,
+            coalesce(sum(non_finite_count), 0)::bigint,
+            (
+                select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
+                where relnamespace = 'raw'::regnamespace and relkind in ('r', 'm', 'p')
+            )
         from raw.files
         """
     ).fetchone()
-    assert totals is not None  # an aggregate without groups has one row
-    return Status(
-        files=totals[0],
-        parts=int(totals[1]),
-        non_finite=int(totals[2]),
-        raw_bytes=_size(connection, "raw"),
-        batteries=_batteries(connection),
-        mart_bytes=_size(connection, "battery"),
-        rejections=rejections(connection),
-        last_run=runs.last(connection),
-    )
+    assert row is not None  # an aggregate without groups has one row
+    return Totals(*row)
 
 
-def _instant(nanoseconds: int) -> datetime:
-    """The microsecond PostgreSQL can hold; the farthest one for a time stamp beyond reason."""
-    try:
-        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC) if nanoseconds > 0 else _EPOCH
-
-
-def _text(path: Path) -> str:
-    """The path as text PostgreSQL can hold: bytes that are no UTF-8 written as \\xhh."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+def _columns(found: FileOnDisk) -> tuple[str, str, int, datetime]:
+    return found.name, found.path, found.size_bytes, found.modified_at
 
 
 def _schema_comment(connection: psycopg.Connection) -> str:
     query = "select coalesce(obj_description(to_regnamespace('raw'), 'pg_namespace'), '')"
     row = connection.execute(query).fetchone()
     return str(row[0]) if row else ""
-
-
-def _size(connection: psycopg.Connection, schema: str) -> int:
-    row = connection.execute(
-        """
-        select coalesce(sum(pg_total_relation_size(oid)), 0) from pg_class
-        where relnamespace = to_regnamespace(%s) and relkind in ('r', 'm', 'p')
-        """,
-        [schema],
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _batteries(connection: psycopg.Connection) -> int | None:
-    row = connection.execute(
-        """
-        select bool_and(
-            has_schema_privilege(relnamespace, 'usage') and has_table_privilege(oid, 'select')
-        )
-        from pg_class
-        where relname = 'batteries'
-            and relnamespace = (select oid from pg_namespace where nspname = 'battery')
-        """
-    ).fetchone()
-    if row is None or not row[0]:
-        return None
-    count = connection.execute("select count(*) from battery.batteries").fetchone()
-    return int(count[0]) if count else None

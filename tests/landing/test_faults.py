@@ -20,6 +20,7 @@ from faults import FAULTS
 from pushing import copying_held_up, loader, points, wait_until, workers, write
 
 from loader import push
+from loader.outcome import Limits, Listener
 from loader.server.embedded import Server
 
 SEED = 20170630
@@ -55,11 +56,11 @@ def undisturbed(server: Server, data: Path) -> list[Any]:
 
 def after_another_push(database: Database, data: Path) -> list[Any]:
     """What raw holds after one more push, which has to be sound."""
-    limits = push.Limits(jobs=2, part_size=MIB, max_memory=1 << 32)
+    limits = Limits(jobs=2, part_size=MIB, max_memory=1 << 32)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in database.environment.items():
             patch.setenv(name, value)
-        push.push([data], limits, push.Listener())
+        push.push([data], limits, Listener())
     assert not database.rows(
         "select file_id from raw.files full join raw.documents using (file_id)"
         " group by file_id, part_count having count(part_no) is distinct from part_count"

@@ -29,6 +29,7 @@ from pushing import (
 from typer.testing import CliRunner
 
 from loader.cli import app
+from loader.outcome import FileOnDisk
 from loader.raw import land, zone
 
 OLD = 1_600_000_000  # seconds since 1970: a time stamp that is not now
@@ -173,8 +174,8 @@ def test_parts_too_large_for_postgresql_are_made_smaller(
             when (octet_length(new.document::text) > 2e6) execute function raw.refuse()
             """
         )
-        landed = land.land(connection, zone.Found.at(file), 1, part_size=2**23)
-        rejected = land.land(connection, zone.Found.at(lone), 2, part_size=2**23)
+        landed = land.land(connection, FileOnDisk.at(file), 1, part_size=2**23)
+        rejected = land.land(connection, FileOnDisk.at(lone), 2, part_size=2**23)
     assert (landed.outcome, rejected.outcome) == ("landed", "rejected")
     assert (rejected.reason, rejected.detail) == ("too large for PostgreSQL", "too many elements")
     assert database.rows(
@@ -574,12 +575,12 @@ def test_the_lower_id_stands_where_two_land_the_same_content(
 
     def land_early() -> None:
         with database.connect(application_name="early") as connection:
-            outcomes.append(land.land(connection, zone.Found.at(early), 3, 100))
+            outcomes.append(land.land(connection, FileOnDisk.at(early), 3, 100))
 
     with database.connect() as connection:
         zone.prepare(connection)
         with connection.transaction():
-            land.land(connection, zone.Found.at(late), 7, 100)
+            land.land(connection, FileOnDisk.at(late), 7, 100)
             thread = threading.Thread(target=land_early)
             thread.start()
             wait_until(
@@ -612,7 +613,7 @@ def test_a_signal_lets_the_file_in_hand_finish_and_begins_no_other(
             said = process.stderr.readline() if process.stderr else ""
         stdout, _ = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert said == "finishing the files in hand; once more rolls them back\n"
+    assert said == "finishing the files begun; once more rolls them back\n"
     assert re.search(r"^landed 1 file, unfinished 1 in ", stdout, re.MULTILINE)
     assert names(database) == ["0.json"]
     assert nothing_half_landed(database)

@@ -1,4 +1,4 @@
-"""Everything odd that a folder may hold, and what it gets; tests/landing/test_bad_input.py tries it."""
+"""Everything odd that a folder may hold, and what it gets; see tests/landing/test_bad_input.py."""
 
 import gzip
 import json

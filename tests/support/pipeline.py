@@ -13,6 +13,7 @@ from typing import Any
 from conftest import PROJECT, Database, clean_environment
 
 from loader import push
+from loader.outcome import Limits, Listener, Summary
 
 MIB = 1 << 20
 TABLES = ("batteries", "battery_summaries", "battery_cycles_interpolated")
@@ -33,13 +34,13 @@ class Pipeline:
         shutil.copy(PROJECT / "profiles.yml.example", folder / "dbt_project" / "profiles.yml")
         return cls(database, folder / "dbt_project")
 
-    def push(self, *paths: Path, part_size: int = 32 * MIB, jobs: int = 2) -> push.Summary:
+    def push(self, *paths: Path, part_size: int = 32 * MIB, jobs: int = 2) -> Summary:
         """Lands files in this process; nothing may be rejected."""
-        limits = push.Limits(jobs=jobs, part_size=part_size, max_memory=1 << 32)
+        limits = Limits(jobs=jobs, part_size=part_size, max_memory=1 << 32)
         before = dict(os.environ)
         os.environ.update(self.database.environment)
         try:
-            summary = push.push(paths, limits, push.Listener())
+            summary = push.push(paths, limits, Listener())
         finally:
             for name in os.environ.keys() - before.keys():
                 del os.environ[name]

@@ -13,8 +13,9 @@ import typer
 from conftest import Database, RunLoader
 from typer.main import get_command
 
-from loader import screen
-from loader.cli import app, parse_size
+from loader import output
+from loader.cli import app
+from loader.cli.common import parse_size
 from loader.server.embedded import Server
 
 COMMANDS = {
@@ -105,7 +106,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     [(0, "0 B"), (811, "811 B"), (17_957, "18.0 kB"), (999_600, "1.0 MB"), (137_535_420, "138 MB")],
 )
 def test_sizes_are_written(size: int, text: str) -> None:
-    assert screen.size(size) == text
+    assert output.size(size) == text
 
 
 # ------------------------------------------------------------------------------ push and status
@@ -199,7 +200,13 @@ def test_status_tells_what_is_landed_built_and_rejected(
     ((rejection,),) = (said.pop("rejections"),)
     assert said.pop("last_run")["outcome"] == "succeeded"
     assert said.pop("raw_bytes") > said.pop("mart_bytes") > 0
-    assert said == {"files": 1, "parts": 1, "non_finite": 1, "batteries": 1}
+    assert said == {
+        "files": 1,
+        "parts": 1,
+        "non_finite": 1,
+        "batteries": 1,
+        "unbuilt": None,
+    }
     assert rejection["reason"] == "empty file"
 
 

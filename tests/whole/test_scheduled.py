@@ -16,7 +16,7 @@ from conftest import PROJECT, Database, clean_environment
 from pipeline import Pipeline
 from pushing import copying_held_up, two_files, wait_until, write
 
-from loader import runs as record
+from loader.raw import runs as record
 from loader.raw import zone
 
 MODEL = "select file_id from raw.files where (select count(*) from gate) = 0"
@@ -45,7 +45,7 @@ class Runs:
         write(folder / "dbt_project" / "dbt_project.yml", project)
         # the project is looked for beside the package: a link would lead back to the real one
         self.code = (
-            "from pathlib import Path; from loader import build, cli;"
+            "from pathlib import Path; from loader import cli, dbt;"
             f" dbt._PACKAGE = Path({str(folder / 'loader')!r}); cli.main()"
         )
         self.database.rows("create table gate ()")
@@ -218,7 +218,7 @@ def test_a_signal_while_files_are_in_hand_leaves_the_build_to_the_next_run(runs:
         with copying_held_up(runs.database) as wait_for_worker:
             wait_for_worker()
             process.send_signal(signal.SIGINT)
-            until_it_says(process, "finishing the files in hand")
+            until_it_says(process, "finishing the files begun")
         process.wait(timeout=30)
     last = runs.last()
     assert process.returncode == 130
@@ -229,12 +229,10 @@ def test_a_signal_while_files_are_in_hand_leaves_the_build_to_the_next_run(runs:
 # ---------------------------------------------------------------------------------- the record
 
 
-def test_a_run_that_fails_is_on_record_with_its_reason(runs: Runs) -> None:
-    assert runs.loader("push", "--build", runs.data / "away")[0] == 2
-    last = runs.last()
-    assert (last["outcome"], last["landed"], last["build"]) == ("failed", None, None)
-    assert last["message"] == f"{runs.data}/away: no such file or folder"
-    assert f"; {last['message']}\n" in runs.loader("status")[1]
+def test_a_mistyped_path_is_an_error_of_its_command_and_no_run(runs: Runs) -> None:
+    code, said = runs.loader("push", "--build", runs.data / "away")
+    assert (code, said) == (2, f"loader: {runs.data}/away: no such file or folder\n")
+    assert "last run  none\n" in runs.loader("status")[1]
 
 
 def test_a_run_whose_worker_lost_the_database_is_on_record(runs: Runs) -> None:
@@ -248,6 +246,7 @@ def test_a_run_whose_worker_lost_the_database_is_on_record(runs: Runs) -> None:
     assert process.returncode == 3
     assert (last["outcome"], last["unfinished"], last["build"]) == ("failed", 2, None)
     assert last["message"].startswith("the database was lost: terminating connection")
+    assert last["message"].splitlines()[0] in runs.loader("status")[1]
 
 
 def test_status_fails_where_no_run_succeeded_lately(runs: Runs) -> None:

@@ -9,7 +9,6 @@ from loader.tables.report.last_build import Build
 from loader.tables.report.last_build import read as last_build
 from loader.tables.report.page import render
 from loader.tables.report.queries import STEPS, Data, NothingToShow, collect
-from loader.tables.sparkline import sparklines
 
 __all__ = [
     "STEPS",
@@ -19,5 +18,4 @@ __all__ = [
     "collect",
     "last_build",
     "render",
-    "sparklines",
 ]

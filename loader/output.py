@@ -1,51 +1,163 @@
-"""What a push, the status and the tables look like. Text only: cli.py prints it."""
+"""What is said, and how it looks: for people, as lines of JSON, as one JSON object.
+
+Text only: the commands in loader/cli print it.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from loader import push, runs
-from loader.raw import verify, zone
-from loader.raw.land import Outcome
-from loader.tables import prune
+from loader.outcome import Listener, Outcome, Rejection, Run, Summary
+from loader.raw.verify import Checked
+from loader.tables.prune import Superseded
+from loader.tables.status import Status
+
+Say = Callable[[str], None]
 
 
-class Lines(push.Listener):
-    """A line for every file landed or rejected."""
+@dataclass(frozen=True)
+class TextOutput:
+    """What a run says, for people: a progress bar on a terminal, a line a file elsewhere."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """`say` is given each line."""
-        self._say = say
+    say: Say
+    note: Say
+    on_terminal: bool = False
+    dbt_arguments: Sequence[str] = ()
+    dbt_output: int | None = None
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Give the bar, or what makes a line a file."""
+        return bar() if self.on_terminal else nullcontext(_Lines(self.say))
+
+    def pushed(self, summary: Summary) -> None:
+        """Sum the push up."""
+        self.say(summary_line(summary))
+
+    def built(self, outcome: str, seconds: float) -> None:
+        """Say how the build went."""
+        self.say(f"build {outcome} in {seconds:.1f} s")
+
+    def ended(self, summary: Summary, run: Run) -> None:
+        """All has been said."""
+
+    def fail(self, message: str, code: int) -> None:
+        """Say what went wrong."""
+        self.note(f"loader: {message}")
+
+
+@dataclass(frozen=True)
+class JsonLinesOutput:
+    """What a run says, for a log: a line of JSON for whatever happens, as it happens."""
+
+    say: Say
+    dbt_arguments: Sequence[str] = ("--log-format", "json", "--log-level", "warn")
+    dbt_output: int | None = None
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Give what makes a line of each file."""
+        return nullcontext(_Events(self.event))
+
+    def pushed(self, summary: Summary) -> None:
+        """The line at the end tells it."""
+
+    def built(self, outcome: str, seconds: float) -> None:
+        """Say how the build went."""
+        self.event("build", outcome=outcome, seconds=round(seconds, 3))
+
+    def ended(self, summary: Summary, run: Run) -> None:
+        """Sum the run up."""
+        fields = asdict(run)
+        del fields["started_at"], fields["ended_at"]
+        self.event("run", **fields, seconds=summary.seconds)
+
+    def note(self, text: str) -> None:
+        """Say something beside the run itself."""
+        self.event("note", message=text)
+
+    def fail(self, message: str, code: int) -> None:
+        """Say what went wrong."""
+        self.event("error", message=message, exit_code=code)
+
+    def event(self, name: str, /, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Say what happened just now: its time in UTC, its name, what there is to tell."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.say(as_json({"time": now, "event": name, **fields}))
+
+
+@dataclass(frozen=True)
+class JsonOutput:
+    """What a run says, for programs: one JSON object at its end."""
+
+    say: Say
+    note: Say
+    dbt_arguments: Sequence[str] = ()
+    dbt_output: int | None = 2  # dbt's own words go to standard error
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Give one that says nothing."""
+        return nullcontext(Listener())
+
+    def pushed(self, summary: Summary) -> None:
+        """Said at the end."""
+
+    def built(self, outcome: str, seconds: float) -> None:
+        """Said at the end."""
+
+    def ended(self, summary: Summary, run: Run) -> None:
+        """Sum the run up; sizes in bytes on disk, times in seconds."""
+        self.say(
+            as_json(
+                {
+                    "run_id": run.run_id,
+                    "build": run.build,
+                    "landed": summary.count("landed"),
+                    "skipped": summary.count("skipped"),
+                    "rejected": summary.count("rejected"),
+                    "unfinished": summary.unfinished,
+                    "landed_bytes": summary.landed_bytes,
+                    "seconds": summary.seconds,
+                    "error": summary.lost,
+                    "files": summary.outcomes,
+                }
+            )
+        )
+
+    def fail(self, message: str, code: int) -> None:
+        """Say what went wrong."""
+        self.note(f"loader: {message}")
+
+
+RunOutput = TextOutput | JsonLinesOutput | JsonOutput
+
+
+@dataclass(frozen=True)
+class _Lines(Listener):
+    say: Say
 
     def ends(self, outcome: Outcome) -> None:
-        """Say what became of the file."""
         if outcome.outcome != "skipped":
-            self._say(line(outcome))
+            self.say(line(outcome))
 
 
-class Events(push.Listener):
-    """A JSON object for every file that had to be read."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """`say` is given each object."""
-        self._say = say
+@dataclass(frozen=True)
+class _Events(Listener):
+    event: Callable[..., None]
 
     def ends(self, outcome: Outcome) -> None:
-        """Say what became of the file."""
-        fields = dataclasses.asdict(outcome)
-        self._say(event(fields.pop("outcome"), **fields))
+        fields = asdict(outcome)
+        self.event(fields.pop("outcome"), **fields)
 
 
-class Bar(push.Listener):
+class _Bar(Listener):
     """A progress bar by bytes; files rejected stay on the screen above it."""
 
     def __init__(self, progress: Progress) -> None:
@@ -81,7 +193,7 @@ class Bar(push.Listener):
 
 
 @contextmanager
-def bar() -> Iterator[Bar]:
+def bar() -> Iterator[Listener]:
     """A progress bar that is gone from the screen when done."""
     progress = Progress(
         TextColumn("[bold]landing"),
@@ -94,7 +206,7 @@ def bar() -> Iterator[Bar]:
         transient=True,
     )
     try:
-        yield Bar(progress)
+        yield _Bar(progress)
     finally:
         progress.stop()
 
@@ -111,13 +223,12 @@ def line(outcome: Outcome) -> str:
     return f"skipped   {outcome.path}: {outcome.reason}"
 
 
-def event(name: str, /, **fields: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """What happened just now as a JSON object: its time in UTC, its name, what there is to tell."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"time": now, "event": name, **fields}, default=str)
+def as_json(value: object) -> str:
+    """Any of the loader's data as JSON; times in ISO 8601."""
+    return orjson.dumps(value).decode()
 
 
-def summary(done: push.Summary) -> str:
+def summary_line(done: Summary) -> str:
     """A push in one line."""
     counts = [f"landed {many(done.count('landed'), 'file')}"]
     for word, count in (
@@ -132,25 +243,7 @@ def summary(done: push.Summary) -> str:
     return f"{', '.join(counts)} in {done.seconds:.1f} s{speed}"
 
 
-def summary_json(done: push.Summary, run: runs.Run) -> str:
-    """A push as a JSON object; sizes in bytes on disk, times in seconds."""
-    return json.dumps(
-        {
-            "run_id": run.run_id,
-            "build": run.build,
-            "landed": done.count("landed"),
-            "skipped": done.count("skipped"),
-            "rejected": done.count("rejected"),
-            "unfinished": done.unfinished,
-            "landed_bytes": done.landed_bytes,
-            "seconds": done.seconds,
-            "error": done.lost,
-            "files": [dataclasses.asdict(outcome) for outcome in done.outcomes],
-        }
-    )
-
-
-def status(now: zone.Status, environment: Mapping[str, str]) -> str:
+def status(now: Status, environment: Mapping[str, str]) -> str:
     """What the database holds, as a few lines."""
     raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
     if now.non_finite:
@@ -169,23 +262,13 @@ def status(now: zone.Status, environment: Mapping[str, str]) -> str:
     return "\n".join(lines + [f"  {_complaint(one)}" for one in now.rejections])
 
 
-def status_json(now: zone.Status) -> str:
-    """What the database holds, as a JSON object."""
-    return json.dumps(dataclasses.asdict(now), default=str)
-
-
-def rejections(rejected: Sequence[zone.Rejection]) -> str:
+def rejections(rejected: Sequence[Rejection]) -> str:
     """The files turned away, a line each."""
     lines = [f"{one.rejected_at:%Y-%m-%d %H:%M}  {_complaint(one)}" for one in rejected]
     return "\n".join(lines) or "none"
 
 
-def rejections_json(rejected: Sequence[zone.Rejection]) -> str:
-    """The files turned away, as a JSON array."""
-    return json.dumps([dataclasses.asdict(one) for one in rejected], default=str)
-
-
-def checked(files: Sequence[verify.Checked]) -> str:
+def checked(files: Sequence[Checked]) -> str:
     """How landed files compare with those on disk: a line for each that is not the same, a sum."""
     lines = [
         f"{one.verdict:<10}  file {one.file_id}  {one.path}: {one.detail}"
@@ -196,19 +279,19 @@ def checked(files: Sequence[verify.Checked]) -> str:
     return "\n".join([*lines, f"{same:,} of {many(len(files), 'file')} as landed"])
 
 
-def checked_json(files: Sequence[verify.Checked]) -> str:
+def checked_json(files: Sequence[Checked]) -> str:
     """How landed files compare with those on disk, as a JSON array."""
-    return json.dumps([dataclasses.asdict(one) | {"detail": one.detail} for one in files])
+    return as_json([asdict(one) | {"detail": one.detail} for one in files])
 
 
-def superseded(file: prune.Superseded) -> str:
+def superseded(file: Superseded) -> str:
     """A file that can go, in one line."""
     return (
         f"{file.file_id}  {file.name}  {size(file.size_bytes)}  superseded by {file.superseded_by}"
     )
 
 
-def run(one: runs.Run) -> str:
+def run(one: Run) -> str:
     """A run in one line."""
     text = f"{one.outcome or 'going on'}, began {one.started_at:%Y-%m-%d %H:%M:%S %Z}"
     if one.ended_at:
@@ -261,6 +344,6 @@ def _nulls(count: int) -> str:
     return f"{count:,} NaN→null"
 
 
-def _complaint(rejected: Outcome | zone.Rejection) -> str:
+def _complaint(rejected: Outcome | Rejection) -> str:
     detail = f" ({rejected.detail})" if rejected.detail else ""
     return f"{rejected.path}: {rejected.reason}{detail}"

@@ -10,19 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from psycopg.rows import class_row
 
+from loader.outcome import Run
 from loader.server import database
-
-if TYPE_CHECKING:
-    from loader import push
-
-Build = Literal["not needed", "succeeded", "failed"]
 
 _POLL = 0.5  # seconds between two tries to get the lock
 
@@ -39,31 +32,6 @@ _LANDED = "select md5(string_agg(file_id::text, ' ' order by file_id)) as ids fr
 
 class Busy(Exception):
     """Another run goes on; the message says since when."""
-
-
-@dataclass
-class Run:
-    """One run, as `raw.runs` has it. Unless told otherwise it has failed when it ends."""
-
-    run_id: int
-    started_at: datetime
-    ended_at: datetime | None = None
-    outcome: str | None = "failed"
-    landed: int | None = None
-    skipped: int | None = None
-    rejected: int | None = None
-    unfinished: int | None = None
-    landed_bytes: int | None = None
-    build: Build | None = None
-    message: str = ""
-
-    def take(self, summary: push.Summary) -> None:
-        """Note what the push did."""
-        self.landed = summary.count("landed")
-        self.skipped = summary.count("skipped")
-        self.rejected = summary.count("rejected")
-        self.unfinished = summary.unfinished
-        self.landed_bytes = summary.landed_bytes
 
 
 @contextmanager

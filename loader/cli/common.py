@@ -1,0 +1,112 @@
+"""What the commands share: options and their values, an open database, how an error ends."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import psycopg
+
+REJECTED, USAGE, NO_DATABASE = 1, 2, 3
+"""Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+Fail = Callable[[str, int], None]
+
+_UNITS = {unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb"))}
+_UNITS |= {unit: 1024**power for power, unit in enumerate(("", "kib", "mib", "gib", "tib"))}
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `64MiB`, `1.5GiB`, `500MB` or a plain number; raises typer.BadParameter."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(text).lower())
+    if not match or match[2] not in _UNITS:
+        raise typer.BadParameter(f"{text!r} is no size; write 64MiB, 1GiB, 500MB or plain bytes")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def parse_duration(text: str) -> int:
+    """Seconds from `90s`, `15m`, `1h` or `2d`; raises typer.BadParameter."""
+    match = re.fullmatch(r"\s*(\d+)\s*([smhd])\s*", str(text).lower())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 15m, 1h or 2d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def say(text: str) -> None:
+    """Print a line to standard output at once."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print a line to standard error at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(message: str, code: int) -> None:
+    """Say what went wrong; `code` is for those that write it down."""
+    note(f"loader: {message}")
+
+
+def fail(message: str, code: int, complain: Fail = complain) -> NoReturn:
+    """Say what went wrong and end the command with an exit code."""
+    complain(message, code)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def opened(*, autocommit: bool = True) -> Iterator[psycopg.Connection]:
+    """The database, schema `raw` laid out; one that cannot be used ends the command."""
+    from loader.raw import zone
+    from loader.server import database
+
+    with database_errors(), database.connect(autocommit=autocommit) as connection:
+        zone.prepare(connection)
+        yield connection
+
+
+@contextmanager
+def database_errors(complain: Fail = complain) -> Iterator[None]:
+    """A database that cannot be used ends the command with what to do about it."""
+    import psycopg
+
+    from loader.server import database, embedded
+
+    try:
+        yield
+    except (database.DatabaseUnavailable, embedded.ServerError) as error:
+        fail(str(error), NO_DATABASE, complain)
+    except psycopg.Error as error:
+        fail(f"the database refused: {str(error).strip()}", NO_DATABASE, complain)
+
+
+@contextmanager
+def file_errors(complain: Fail = complain) -> Iterator[None]:
+    """A file that cannot be read or written ends the command."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        fail(what, USAGE, complain)
+
+
+@contextmanager
+def steps(count: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal that moves when it is told the name of the next step."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("[bold]reading"), BarColumn(), TextColumn("{task.description}")
+    with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
+        task = bar.add_task("", total=count, completed=-1)
+        yield lambda name: bar.update(task, advance=1, description=name)

@@ -1,0 +1,196 @@
+"""Commands on what is landed: see it, compare it with the files, prune it, give it back."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loader.cli.common import (
+    REJECTED,
+    USAGE,
+    Json,
+    fail,
+    file_errors,
+    opened,
+    parse_duration,
+    say,
+    steps,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+app = typer.Typer()
+
+
+@app.command(name="status")
+def _status(
+    as_json: Json = False,
+    fail_if_older: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_duration,
+            metavar="DURATION",
+            help="Exit with 1 where no push succeeded in the last 90s, 15m, 1h, 2d.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show what is landed, what is built, what was rejected and how the last push went.
+
+    \b
+    Examples:
+      loader status
+      loader status --json | jq .rejections
+      loader status --json --fail-if-older 1h
+    """
+    from loader import output
+    from loader.raw import runs
+    from loader.server import database
+    from loader.tables.status import status
+
+    with opened() as connection:
+        now = status(connection)
+        fades = [] if as_json or not sys.stdout.isatty() else _fades(connection, now.batteries)
+        age = runs.since_success(connection)
+    environment = database.connection_environment()
+    say(output.as_json(now) if as_json else output.status(now, environment))
+    if fades:
+        say("\n".join(["", *fades]))
+    if fail_if_older is not None and (age is None or age > fail_if_older):
+        last = "none ever did" if age is None else f"the last one ended {age:,.0f} s ago"
+        fail(f"no push succeeded in the last {fail_if_older:,} s; {last}", REJECTED)
+
+
+@app.command(name="rejections")
+def _rejections(as_json: Json = False) -> None:
+    """List the files that were rejected, with the reason.
+
+    A file is off the list once it has landed or is gone. `loader push --retry-rejected` reads those
+    again that are as they were.
+
+    \b
+    Examples:
+      loader rejections
+      loader rejections --json | jq -r '.[].path'
+    """
+    from loader import output
+    from loader.raw import zone
+
+    with opened() as connection:
+        rejections = zone.rejections(connection)
+    print(output.as_json(rejections) if as_json else output.rejections(rejections))
+
+
+@app.command(name="verify")
+def _verify(as_json: Json = False) -> None:
+    """Compare what is landed with the files on disk.
+
+    Every part is there, the file on disk is the one that landed, and the document in the database
+    says what it says. Exit code: 0; 1 something differs. A file that is gone from disk is no fault.
+
+    \b
+    Examples:
+      loader verify
+      loader verify --json | jq '.[] | select(.verdict != "same")'
+    """
+    from loader import output
+    from loader.raw import verify, zone
+
+    with (
+        opened(autocommit=False) as connection,
+        steps(len(zone.whole_files(connection))) as step,
+    ):
+        checked = []
+        for one in verify.verify(connection):
+            checked.append(one)
+            step(one.path)
+    print(output.checked_json(checked) if as_json else output.checked(checked))
+    if any(one.verdict in verify.WRONG for one in checked):
+        raise typer.Exit(REJECTED)
+
+
+@app.command(name="prune")
+def _prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this they are only listed.")
+    ] = False,
+) -> None:
+    """Remove superseded files from the raw zone.
+
+    A later export of the same run took their place; no table shows their rows. What is removed
+    comes back by deleting its row in raw.files and pushing the file again.
+
+    \b
+    Examples:
+      loader prune
+      loader prune --yes
+    """
+    from loader import output
+    from loader.tables import prune
+
+    with opened() as connection:
+        try:
+            files = prune.superseded(connection)
+        except prune.NotBuilt as error:
+            fail(str(error), USAGE)
+        for file in files:
+            if yes:
+                prune.prune(connection, file)
+            print(output.superseded(file))
+    size = output.size(sum(file.size_bytes for file in files))
+    done = "pruned" if yes else "would be pruned by --yes"
+    print(f"{output.many(len(files), 'file')}, {size} {done}")
+
+
+@app.command(name="export")
+def _export(
+    file_id: Annotated[int, typer.Argument(metavar="FILE_ID", help="As raw.files has it.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to.", show_default="standard output"
+        ),
+    ] = None,
+) -> None:
+    """Give a landed document back as JSON.
+
+    NaN and infinities come back as null. A large one waits for its turn in the folder for temporary
+    files, not in memory.
+
+    \b
+    Examples:
+      loader export 1 | jq .barcode
+      loader export 1 -o document.json
+    """
+    from loader.parts import join
+    from loader.raw import zone
+
+    with opened(autocommit=False) as connection:
+        parts = zone.read_parts(connection, file_id)
+        first = next(parts, None)
+        if first is None:
+            fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
+        if zone.is_pruned(connection, file_id):
+            fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
+        pieces = join.whole(itertools.chain([first], parts))
+        with file_errors():
+            if output is None:
+                sys.stdout.buffer.writelines(pieces)
+            else:
+                with output.open("wb") as file:
+                    file.writelines(pieces)
+
+
+def _fades(connection: psycopg.Connection, batteries: int | None) -> list[str]:
+    """A line a battery, as far as a screen goes."""
+    from loader.tables.sparkline import sparklines
+
+    lines = sparklines(connection)
+    if lines and batteries and batteries > len(lines):
+        lines.append(f"and {batteries - len(lines):,} more: loader report")
+    return lines

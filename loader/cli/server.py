@@ -1,0 +1,82 @@
+"""`loader db`: the PostgreSQL server that comes along."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import typer
+
+from loader.cli.common import USAGE, database_errors, fail
+
+if TYPE_CHECKING:
+    from loader.server import embedded
+
+app = typer.Typer(
+    help="The PostgreSQL server that comes along.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command(name="start")
+def _start() -> None:
+    """Start the server where it is not running."""
+    with database_errors():
+        server = _own_server()
+        server.start()
+    print(f"running, data in {server.home}")
+
+
+@app.command(name="stop")
+def _stop() -> None:
+    """Stop the server.
+
+    Whatever it is doing is rolled back. The next push starts it again.
+    """
+    with database_errors():
+        server = _own_server()
+        was_running = server.running()
+        server.stop()
+    print("stopped" if was_running else "was not running")
+
+
+@app.command(name="status")
+def _status() -> None:
+    """Say which server is used and if it is running."""
+    from loader import output
+    from loader.server import database, embedded
+
+    with database_errors():
+        if not database.uses_embedded():
+            place = output.place(database.connection_environment(start=False))
+            print(f"{place}, as PG* or DATABASE_URL say")
+            return
+        server = embedded.Server(embedded.home())
+        running = server.running()
+    print(f"{'running' if running else 'not running'}, data in {server.home}")
+
+
+@app.command(name="env")
+def _env() -> None:
+    """Print settings for psql, dbt and Python.
+
+    The server is started where it is not running. A password is not printed.
+
+    \b
+    Example:
+      eval "$(loader db env)" && psql -c 'table battery.batteries'
+    """
+    from loader.server import database
+
+    with database_errors():
+        environment = database.connection_environment()
+    for name, value in sorted(environment.items()):
+        if name != "PGPASSWORD":
+            print(f"export {name}={shlex.quote(value)}")
+
+
+def _own_server() -> embedded.Server:
+    from loader.server import database, embedded
+
+    if not database.uses_embedded():
+        fail("PG* or DATABASE_URL name another server; unset them to use this one", USAGE)
+    return embedded.Server(embedded.home())

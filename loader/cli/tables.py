@@ -1,0 +1,186 @@
+"""Commands on the tables: build them, look at them, try it all on synthetic files."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loader.cli.common import USAGE, database_errors, fail, file_errors, note, say, steps
+
+app = typer.Typer()
+
+REPORT = Path("report.html")
+
+_NEXT = """\
+next: loader status              what is landed and built
+      eval "$(loader db env)"    lead psql, dbt and Python to the server
+      loader push YOUR_FOLDER && loader build"""
+
+
+@app.command(
+    name="build",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
+def _build(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="DBT_ARGUMENT", help="As dbt takes them.")
+    ] = None,
+) -> None:
+    """Build and test the tables with dbt.
+
+    Runs `dbt build` in the dbt project, on the loader's database; all arguments go to dbt. Exit
+    code: that of dbt, 1 where a model or a test failed.
+
+    \b
+    Examples:
+      loader build
+      loader build --select batteries --full-refresh
+    """
+    raise typer.Exit(_run_build(arguments or []))
+
+
+@app.command(name="docs")
+def _docs(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.")] = 8080,
+) -> None:
+    """Serve dbt's pages about the tables.
+
+    Runs `dbt docs generate` on the loader's database, then serves the pages on 127.0.0.1 until it
+    is stopped.
+
+    \b
+    Example:
+      loader docs --port 8081
+    """
+    from loader import dbt
+    from loader.server import database
+
+    with database_errors(), file_errors():
+        try:
+            dbt.docs(port, environment=database.connection_environment())
+        except subprocess.CalledProcessError as error:
+            raise typer.Exit(error.returncode) from None
+
+
+@app.command(name="report")
+def _report(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")
+    ] = REPORT,
+    battery: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--battery",
+            metavar="BARCODE",
+            help="Only this battery; may be given several times.",
+            show_default="all",
+        ),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Write a page of charts from the tables.
+
+    One HTML file that needs no network: capacity fade, cycle lives, voltage curves, a table of all
+    batteries, rejected files and what the last build's tests found. A role that may read the
+    published tables is enough.
+
+    \b
+    Examples:
+      loader report
+      loader report -o two.html --battery SYN0001A --battery SYN0002B --open
+    """
+    _write_report(output, battery or [])
+    if open_it:
+        webbrowser.open(output.resolve().as_uri())
+
+
+@app.command(name="sample")
+def _sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made where it is missing.")],
+) -> None:
+    """Write a small set of synthetic files.
+
+    Six cells in seven files, about 15 MB, in the manner of BEEP; the same bytes every time. Files
+    of the same names are overwritten.
+
+    \b
+    Example:
+      loader sample ./data
+    """
+    _write_sample(folder)
+    print(f"next: loader push {shlex.quote(str(folder))}")
+
+
+@app.command(name="demo")
+def _demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where the synthetic files go.")
+    ] = Path("demo-data"),
+) -> None:
+    """See it all at work on synthetic files.
+
+    Writes them, lands them, builds the tables, shows the batteries and writes the report.
+
+    \b
+    Example:
+      loader demo
+    """
+    from loader.cli.push import land
+    from loader.output import TextOutput
+
+    _write_sample(folder)
+    land([folder], TextOutput(say, note))
+    if code := _run_build([]):
+        raise typer.Exit(code)
+    print(_batteries())
+    _write_report(REPORT, [])
+    print(_NEXT)
+
+
+def _run_build(arguments: list[str]) -> int:
+    """dbt's exit code."""
+    from loader import run
+
+    with database_errors(), file_errors():
+        return run.build(arguments, note)
+
+
+def _write_sample(folder: Path) -> None:
+    from loader import demo, output
+
+    with file_errors():
+        files = demo.write_set(folder)
+        size = sum(file.stat().st_size for file in files)
+    print(f"wrote {output.many(len(files), 'synthetic file')} ({output.size(size)}) to {folder}")
+
+
+def _batteries() -> str:
+    """The first batteries, as a taste."""
+    from loader import output
+    from loader.server import database
+    from loader.tables import taste
+
+    with database_errors(), database.connect() as connection:
+        return output.table("battery.batteries", *taste.batteries(connection))
+
+
+def _write_report(path: Path, barcodes: list[str]) -> None:
+    from loader import dbt, output
+    from loader.server import database
+    from loader.tables import report
+
+    with database_errors(), database.connect() as connection, steps(report.STEPS) as step:
+        try:
+            data = report.collect(connection, barcodes, step)
+        except report.NothingToShow as error:
+            fail(str(error), USAGE)
+    with file_errors():
+        page = report.render(data, report.last_build(dbt.project() / "target")).encode()
+        path.write_bytes(page)
+    many = output.many(len(data.batteries), "battery", "batteries")
+    print(f"wrote {path} ({many}, {output.size(len(page))})")
