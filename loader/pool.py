@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 import psycopg
 
 from loader.outcome import FileOnDisk, Limits, Listener, Outcome, Summary
+from loader.raw import zone
 from loader.raw.land import reject
 from loader.server import allocator, database
 from loader.worker import Lost, Message, Progress, Ready, Task
@@ -198,8 +199,8 @@ class WorkerPool:
             "if memory was short, touch the file to have it tried again"
         )
         try:
-            with database.connect(autocommit=True) as connection:
-                outcome = reject(connection, job.found, reason, detail)
+            with zone.opened() as raw:
+                outcome = reject(raw, job.found, reason, detail)
         except (psycopg.Error, database.DatabaseUnavailable) as error:
             self.summary.lost = str(error)
         else:

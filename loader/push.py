@@ -40,15 +40,14 @@ def push(
     found = [FileOnDisk.at(file) for file in sought]
     environment = {**os.environ, **database.connection_environment()}
     summary = Summary([Outcome.skipped(FileOnDisk.at(link), LINK) for link in links])
-    with database.connect(autocommit=True) as connection:
-        zone.prepare(connection)
-        known = zone.known(connection, found)
+    with zone.opened() as raw:
+        known = raw.known(found)
         if gone := list(_gone(paths, found, known)):
-            zone.forget(connection, gone)
+            raw.forget(gone)
         if retry_rejected:
             known = {path: entry for path, entry in known.items() if not entry.reason}
         fresh = list(_fresh(found, known, summary))
-        ids = zone.draw_ids(connection, len(fresh)) if fresh else []
+        ids = raw.draw_ids(len(fresh)) if fresh else []
     if fresh:
         listener.begins(len(fresh), sum(one.size_bytes for one in fresh))
         queue = deque(Job(*one, limits.settle) for one in zip(fresh, ids, strict=True))

@@ -18,7 +18,8 @@ import psycopg
 
 from loader import dbt, files, push
 from loader.outcome import Limits, Listener, Run, Summary
-from loader.raw import runs, zone
+from loader.raw import runs
+from loader.raw.zone import Zone
 from loader.server import database
 
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
@@ -84,7 +85,7 @@ def run(
     files.check(paths)
     stop = Stop(output.note)
     with stop, _connect_patiently(output) as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         with runs.recorded(connection, alone=build) as record:
             with output.listener() as listener:
                 summary = push.push(paths, limits, listener, stop, **which)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from loader.outcome import FileOnDisk, Outcome
-from loader.raw import land
+from loader.raw import land, zone
 from loader.server import database
 
 
@@ -53,19 +53,19 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     tasks = Connection(int(sys.argv[1]))
     try:
-        with database.connect(autocommit=True) as connection:
+        with zone.opened() as raw:
             tasks.send(Ready())
             while True:
-                _land(connection, tasks.recv(), tasks)
+                _land(raw, tasks.recv(), tasks)
     except (psycopg.Error, database.DatabaseUnavailable) as error:
         tasks.send(Lost(str(error).strip()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _land(connection: psycopg.Connection, task: Task, tasks: Connection) -> None:
+def _land(raw: zone.Zone, task: Task, tasks: Connection) -> None:
     outcome = land.land(
-        connection,
+        raw,
         FileOnDisk.at(task.file),
         task.file_id,
         task.part_size,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    import psycopg
+    from loader.raw.zone import Zone
 
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
 """Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
@@ -64,14 +64,12 @@ def fail(message: str, code: int, complain: Fail = complain) -> NoReturn:
 
 
 @contextmanager
-def opened(*, autocommit: bool = True) -> Iterator[psycopg.Connection]:
-    """The database, schema `raw` laid out; one that cannot be used ends the command."""
+def opened(*, autocommit: bool = True) -> Iterator[Zone]:
+    """Schema `raw`, laid out; a database that cannot be used ends the command."""
     from loader.raw import zone
-    from loader.server import database
 
-    with database_errors(), database.connect(autocommit=autocommit) as connection:
-        zone.prepare(connection)
-        yield connection
+    with database_errors(), zone.opened(autocommit=autocommit) as raw:
+        yield raw
 
 
 @contextmanager

@@ -53,10 +53,10 @@ def _status(
     from loader.server import database
     from loader.tables.status import status
 
-    with opened() as connection:
-        now = status(connection)
-        fades = [] if as_json or not sys.stdout.isatty() else _fades(connection, now.batteries)
-        age = runs.since_success(connection)
+    with opened() as zone:
+        now = status(zone)
+        fades = [] if as_json or not sys.stdout.isatty() else _fades(zone.connection, now.batteries)
+        age = runs.since_success(zone.connection)
     environment = database.connection_environment()
     say(output.as_json(now) if as_json else output.status(now, environment))
     if fades:
@@ -79,10 +79,9 @@ def _rejections(as_json: Json = False) -> None:
       loader rejections --json | jq -r '.[].path'
     """
     from loader import output
-    from loader.raw import zone
 
-    with opened() as connection:
-        rejections = zone.rejections(connection)
+    with opened() as zone:
+        rejections = zone.rejections()
     print(output.as_json(rejections) if as_json else output.rejections(rejections))
 
 
@@ -99,14 +98,14 @@ def _verify(as_json: Json = False) -> None:
       loader verify --json | jq '.[] | select(.verdict != "same")'
     """
     from loader import output
-    from loader.raw import verify, zone
+    from loader.raw import verify
 
     with (
-        opened(autocommit=False) as connection,
-        steps(len(zone.whole_files(connection))) as step,
+        opened(autocommit=False) as zone,
+        steps(len(zone.whole_files())) as step,
     ):
         checked = []
-        for one in verify.verify(connection):
+        for one in verify.verify(zone):
             checked.append(one)
             step(one.path)
     print(output.checked_json(checked) if as_json else output.checked(checked))
@@ -133,14 +132,14 @@ def _prune(
     from loader import output
     from loader.tables import prune
 
-    with opened() as connection:
+    with opened() as zone:
         try:
-            files = prune.superseded(connection)
+            files = prune.superseded(zone)
         except prune.NotBuilt as error:
             fail(str(error), USAGE)
         for file in files:
             if yes:
-                prune.prune(connection, file)
+                prune.prune(zone, file)
             print(output.superseded(file))
     size = output.size(sum(file.size_bytes for file in files))
     done = "pruned" if yes else "would be pruned by --yes"
@@ -168,14 +167,13 @@ def _export(
       loader export 1 -o document.json
     """
     from loader.parts import join
-    from loader.raw import zone
 
-    with opened(autocommit=False) as connection:
-        parts = zone.read_parts(connection, file_id)
+    with opened(autocommit=False) as zone:
+        parts = zone.read_parts(file_id)
         first = next(parts, None)
         if first is None:
             fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
-        if zone.is_pruned(connection, file_id):
+        if zone.is_pruned(file_id):
             fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
         pieces = join.whole(itertools.chain([first], parts))
         with file_errors():

@@ -197,10 +197,10 @@ def _init(
     """
     from loader.raw import roles
 
-    with opened() as connection:
+    with opened() as zone:
         print("schema raw is laid out")
         if with_roles:
-            roles.create(connection)
+            roles.create(zone.connection)
             print(_GRANT)
 
 

@@ -12,7 +12,7 @@ from psycopg import errors
 from loader import files, parse
 from loader.outcome import FileOnDisk, Outcome
 from loader.parts import split
-from loader.raw import zone
+from loader.raw.zone import Landed, Zone
 
 SMALLEST_PART = 2**20
 """Bytes. Parts that PostgreSQL finds too large are made an eighth the size, but not below this."""
@@ -24,7 +24,7 @@ _BAD_CONTENT = (errors.DataError, errors.StatementTooComplex)
 
 
 def land(
-    connection: psycopg.Connection,
+    zone: Zone,
     found: FileOnDisk,
     file_id: int,
     part_size: int,
@@ -42,22 +42,22 @@ def land(
     started = time.monotonic()
     try:
         source = files.read(found.file, largest=max_file_size)
-        outcome = _Landing(connection, found, file_id, progress).run(source, part_size)
+        outcome = _Landing(zone, found, file_id, progress).run(source, part_size)
     except files.Rejected as rejected:
-        outcome = reject(connection, found, rejected.reason, rejected.detail)
+        outcome = reject(zone, found, rejected.reason, rejected.detail)
     return replace(outcome, seconds=round(time.monotonic() - started, 3))
 
 
-def reject(connection: psycopg.Connection, found: FileOnDisk, reason: str, detail: str) -> Outcome:
+def reject(zone: Zone, found: FileOnDisk, reason: str, detail: str) -> Outcome:
     """Note that a file cannot be landed; nothing new where that was known."""
-    if zone.reject(connection, found, reason, detail):
+    if zone.reject(found, reason, detail):
         return Outcome.rejected(found, reason, detail)
     return Outcome.known_rejected(found, reason)
 
 
 @dataclass(frozen=True)
 class _Landing:
-    connection: psycopg.Connection
+    zone: Zone
     found: FileOnDisk
     file_id: int
     progress: Callable[[float], None]
@@ -78,7 +78,7 @@ class _Landing:
 
     def _landed_before(self, sha256: bytes) -> Outcome | None:
         """Note one more path of a landed content; `None` where the content is new."""
-        landed = zone.landed_before(self.connection, self.found, sha256, self.file_id)
+        landed = self.zone.landed_before(self.found, sha256, self.file_id)
         if landed is None:
             return None
         if landed.file_id == self.file_id:  # by a worker that died before it could say so
@@ -90,21 +90,21 @@ class _Landing:
         """Copy a new content in; `None` where another loader did so in the meantime."""
         document = parse.parse(source.data)
         cut = split.split(document, len(source.data), part_size)
-        with self.connection.transaction():
-            if not zone.claim(self.connection, self.found, source.sha256, self.file_id):
+        with self.zone.transaction():
+            if not self.zone.claim(self.found, source.sha256, self.file_id):
                 return None
             count = nulls = written = 0
-            for part in zone.copy_parts(self.connection, self.file_id, cut):
+            for part in self.zone.copy_parts(self.file_id, cut):
                 count += 1
                 nulls += part.nulls
                 written += len(part.json)
                 self.progress(min(1.0, written / len(source.data)))
             non_finite = split.non_finite_count(source.data, nulls)
-            landed = zone.Landed(self.file_id, count, non_finite)
-            zone.complete(self.connection, self.found, landed)
+            landed = Landed(self.file_id, count, non_finite)
+            self.zone.complete(self.found, landed)
         return self._landed(landed)
 
-    def _landed(self, landed: zone.Landed) -> Outcome:
+    def _landed(self, landed: Landed) -> Outcome:
         return Outcome.landed(
             self.found, landed.file_id, landed.part_count, landed.non_finite_count
         )

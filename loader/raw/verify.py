@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import psycopg
-
 from loader import files
 from loader.parse import parse
 from loader.parts import split
-from loader.raw import zone
+from loader.raw.zone import Zone
 
 Verdict = Literal["same", "gone", "changed", "incomplete", "different"]
 
@@ -42,34 +40,32 @@ class Checked:
         return _DETAILS[self.verdict]
 
 
-def verify(connection: psycopg.Connection) -> Iterator[Checked]:
+def verify(zone: Zone) -> Iterator[Checked]:
     """Compare each landed file with its parts, and with the file on disk where it still is there.
 
     Pruned files are left out.
-    One file is in memory at a time, twice. Needs a connection that is not in autocommit mode.
+    One file is in memory at a time, twice. The zone must not be in autocommit mode.
     """
-    for file_id, path, sha256, part_count, parts_there in zone.whole_files(connection):
+    for file_id, path, sha256, part_count, parts_there in zone.whole_files():
         whole = parts_there == part_count
-        verdict = _judge(connection, file_id, sha256) if whole else "incomplete"
+        verdict = _judge(zone, file_id, sha256) if whole else "incomplete"
         yield Checked(file_id, path, verdict)
 
 
-def _judge(connection: psycopg.Connection, file_id: int, sha256: bytes) -> Verdict:
-    source, there = _on_disk(connection, file_id, sha256)
+def _judge(zone: Zone, file_id: int, sha256: bytes) -> Verdict:
+    source, there = _on_disk(zone, file_id, sha256)
     if source is None:
         return "changed" if there else "gone"
-    landed = split.join(map(parse, zone.read_parts(connection, file_id)))
+    landed = split.join(map(parse, zone.read_parts(file_id)))
     # written out and read again as it was on its way in: NaN is null
     as_landed = parse(split.dump(parse(source.data)))
     return "same" if landed == as_landed else "different"
 
 
-def _on_disk(
-    connection: psycopg.Connection, file_id: int, sha256: bytes
-) -> tuple[files.Source | None, bool]:
+def _on_disk(zone: Zone, file_id: int, sha256: bytes) -> tuple[files.Source | None, bool]:
     """The content as landed, from any path that is known to hold it; whether there was a file."""
     there = False
-    for path in map(Path, zone.paths_of(connection, file_id)):
+    for path in map(Path, zone.paths_of(file_id)):
         try:
             source = files.read(path)
         except files.Rejected:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from loader.raw import zone
+from loader.raw.zone import Zone
 
 # The stub holds what battery_files was made of, so that it is made the same again: barcode and
 # span of time. Rows without a cycle number are not published, whatever becomes of the other file.
@@ -42,13 +42,13 @@ class Superseded:
     stub: dict[str, Any] = field(repr=False)
 
 
-def superseded(connection: psycopg.Connection) -> list[Superseded]:
+def superseded(zone: Zone) -> list[Superseded]:
     """The files that can go, as the last build saw it. Raises NotBuilt."""
     try:
-        rows = connection.execute(_SUPERSEDED).fetchall()
+        rows = zone.connection.execute(_SUPERSEDED).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise NotBuilt("the tables are not built yet: loader build") from error
-    sizes = zone.document_sizes(connection, [file_id for file_id, *_ in rows])
+    sizes = zone.document_sizes([file_id for file_id, *_ in rows])
     return [
         Superseded(file_id, name, superseded_by, sizes[file_id], stub)
         for file_id, name, superseded_by, stub in rows
@@ -56,10 +56,10 @@ def superseded(connection: psycopg.Connection) -> list[Superseded]:
     ]
 
 
-def prune(connection: psycopg.Connection, file: Superseded) -> None:
+def prune(zone: Zone, file: Superseded) -> None:
     """Put a stub in the place of a superseded file's document, in one transaction.
 
     Its row in raw.files stays, so that ids, dates and what superseded it are as before and the file
     is not landed again.
     """
-    zone.put_stub(connection, file.file_id, file.stub)
+    zone.put_stub(file.file_id, file.stub)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import psycopg
 
 from loader.outcome import Rejection, Run
-from loader.raw import runs, zone
+from loader.raw import runs
+from loader.raw.zone import Zone
 
 _BATTERIES = "select count(*) from battery.batteries"
 
@@ -43,9 +44,10 @@ class Status:
     last_run: Run | None
 
 
-def status(connection: psycopg.Connection) -> Status:
+def status(zone: Zone) -> Status:
     """Count what `raw` and the published tables hold."""
-    totals = zone.totals(connection)
+    connection = zone.connection
+    totals = zone.totals()
     batteries = _readable(connection, "batteries")
     built_files = _readable(connection, "battery_files")
     return Status(
@@ -54,9 +56,9 @@ def status(connection: psycopg.Connection) -> Status:
         non_finite=totals.non_finite,
         raw_bytes=totals.size_bytes,
         batteries=_number(connection, _BATTERIES) if batteries else None,
-        unbuilt=len(zone.file_ids(connection) - _built(connection)) if built_files else None,
+        unbuilt=len(zone.file_ids() - _built(connection)) if built_files else None,
         mart_bytes=_number(connection, _SIZE),
-        rejections=zone.rejections(connection),
+        rejections=zone.rejections(),
         last_run=runs.last(connection),
     )
 

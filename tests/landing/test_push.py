@@ -30,7 +30,8 @@ from typer.testing import CliRunner
 
 from loader.cli import app
 from loader.outcome import FileOnDisk
-from loader.raw import land, zone
+from loader.raw import land
+from loader.raw.zone import Zone
 
 OLD = 1_600_000_000  # seconds since 1970: a time stamp that is not now
 
@@ -164,7 +165,7 @@ def test_parts_too_large_for_postgresql_are_made_smaller(
     file = write(tmp_path / "a.json", points(150_000))
     lone = write(tmp_path / "b.json", {"note": "x" * 2**22})
     with database.connect() as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         connection.execute(
             """
             create function raw.refuse() returns trigger language plpgsql as $$ begin
@@ -174,8 +175,8 @@ def test_parts_too_large_for_postgresql_are_made_smaller(
             when (octet_length(new.document::text) > 2e6) execute function raw.refuse()
             """
         )
-        landed = land.land(connection, FileOnDisk.at(file), 1, part_size=2**23)
-        rejected = land.land(connection, FileOnDisk.at(lone), 2, part_size=2**23)
+        landed = land.land(Zone(connection), FileOnDisk.at(file), 1, part_size=2**23)
+        rejected = land.land(Zone(connection), FileOnDisk.at(lone), 2, part_size=2**23)
     assert (landed.outcome, rejected.outcome) == ("landed", "rejected")
     assert (rejected.reason, rejected.detail) == ("too large for PostgreSQL", "too many elements")
     assert database.rows(
@@ -506,7 +507,7 @@ def test_ids_follow_the_order_of_paths_whatever_the_workers(
         write(tmp_path / f"{number}.json", {"channel_id": number})
     first = hashlib.sha256((tmp_path / "0.json").read_bytes()).digest()
     with database.connect(autocommit=False) as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         connection.commit()
         connection.execute(  # the worker that has the first file waits for what comes of this
             "insert into raw.files values (0, %s, '', '', 0, now(), 1, 0)", [first]
@@ -575,12 +576,12 @@ def test_the_lower_id_stands_where_two_land_the_same_content(
 
     def land_early() -> None:
         with database.connect(application_name="early") as connection:
-            outcomes.append(land.land(connection, FileOnDisk.at(early), 3, 100))
+            outcomes.append(land.land(Zone(connection), FileOnDisk.at(early), 3, 100))
 
     with database.connect() as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         with connection.transaction():
-            land.land(connection, FileOnDisk.at(late), 7, 100)
+            land.land(Zone(connection), FileOnDisk.at(late), 7, 100)
             thread = threading.Thread(target=land_early)
             thread.start()
             wait_until(
@@ -679,11 +680,11 @@ def test_a_push_with_nothing_new_waits_for_no_other_loader(
 
 def test_layout_is_brought_up_to_date(database: Database) -> None:
     with database.connect() as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         connection.execute("drop table raw.rejections")
         connection.execute("comment on schema raw is 'an older layout'")
-        zone.prepare(connection)
-        zone.prepare(connection)
+        Zone(connection).prepare()
+        Zone(connection).prepare()
     assert database.rows("select count(*) from raw.rejections") == [(0,)]
 
 

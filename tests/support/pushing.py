@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from conftest import PROJECT, Database, clean_environment
 
-from loader.raw import zone
+from loader.raw.zone import Zone
 
 CYCLER = {
     "barcode": "el1",
@@ -95,7 +95,7 @@ def copying_held_up(database: Database) -> Iterator[Callable[[], int]]:
         return pid
 
     with database.connect(autocommit=False) as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         connection.commit()
         connection.execute("lock table raw.documents in share mode")
         yield backend

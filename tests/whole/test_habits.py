@@ -14,7 +14,7 @@ import yaml
 from conftest import PROJECT, Database, RunLoader
 from pipeline import Pipeline
 
-from loader.raw import zone
+from loader.raw.zone import Zone
 
 # The published lives of Severson et al., which a seed repeats on purpose.
 SHARED_ON_PURPOSE = {"severson_et_al_SI_table9.csv"}
@@ -90,7 +90,7 @@ def test_the_dbt_project_parses_without_a_warning(database: Database, tmp_path: 
 
 def test_every_model_compiles_on_an_empty_database(any_database: Database, tmp_path: Path) -> None:
     with any_database.connect() as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
     output = Pipeline.create(any_database, tmp_path).build("--empty")
     assert "ERROR=0 SKIP=0" in output
 

@@ -17,7 +17,7 @@ from pipeline import Pipeline
 from pushing import copying_held_up, two_files, wait_until, write
 
 from loader.raw import runs as record
-from loader.raw import zone
+from loader.raw.zone import Zone
 
 MODEL = "select file_id from raw.files where (select count(*) from gate) = 0"
 """All that is built here: a table that can be held up by a lock on `gate`."""
@@ -276,7 +276,7 @@ def test_what_is_no_duration_is_refused(runs: Runs, text: str) -> None:
 
 def test_dbt_warns_where_no_run_succeeded_for_an_hour(database: Database, tmp_path: Path) -> None:
     with database.connect() as connection:
-        zone.prepare(connection)
+        Zone(connection).prepare()
         connection.execute(
             "insert into raw.runs (outcome, ended_at) values ('failed', now()),"
             " ('succeeded', now() - interval '61 minutes')"
