@@ -28,7 +28,7 @@ from loader.server.embedded import Server
 from loader.tables import report
 
 AXE = "axe-core@4.14.1"
-VENDOR = PROJECT / "loader" / "report" / "vendor"
+VENDOR = PROJECT / "loader" / "tables" / "report" / "vendor"
 HOSTILE = "<SCRIPT SRC='//X'></SCRIPT>&AMP;"  # in capitals, as barcodes are published
 HOSTILE_PROTOCOL = '</script><img src=x onerror="document.title=1"><!--'
 WIDTHS = (390, 1440)

@@ -25,7 +25,7 @@ REGISTRIES = "|".join(
 )
 
 
-def passes(*command: str) -> str:
+def passes(*command: str | Path) -> str:
     """Runs a tool of this environment in the project's root; it must find nothing wrong."""
     tool = Path(sysconfig.get_path("scripts"), command[0])
     done = subprocess.run(
@@ -67,6 +67,8 @@ def test_the_loader_is_strictly_typed() -> None:
 
 def test_sql_is_linted() -> None:
     passes("sqlfluff", "lint", "--processes", "2", "dbt_project")
+    page = PROJECT / "loader" / "tables" / "report" / "sql"
+    passes("sqlfluff", "lint", "--templater", "placeholder", "--config", page / "sqlfluff.cfg", page)
 
 
 def test_every_lint_rule_left_out_is_explained() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
+_SQL = resources.files("loader.tables.report") / "sql"
 Step = Callable[[str], None]
 
 
@@ -83,34 +85,35 @@ def collect(
         thinning = Thinning.of(len(ids))
         values = {"ids": ids, **vars(thinning)}
         step("points")
-        points = _rows(connection, _POINTS, values)[0]["points"]
+        points = _rows(connection, "points", values)[0]["points"]
         # fewer digits make a smaller page: 15 - 10 = 5 of them are more than a screen shows
         # https://www.postgresql.org/docs/current/runtime-config-client.html
         connection.execute("set local extra_float_digits = -10")
         step("cycles")
-        lives = _rows(connection, _LIVES, values)
-        summaries = _rows(connection, _SUMMARIES, values)
+        lives = _rows(connection, "lives", values)
+        summaries = _rows(connection, "summaries", values)
         step("temperatures")
-        temperatures = _rows(connection, _TEMPERATURES, values)
+        temperatures = _rows(connection, "temperatures", values)
         step("curves")
         connection.execute("set local extra_float_digits = -9")  # a difference is taken of these
-        curves = _rows(connection, _CURVES, values)
+        curves = _rows(connection, "curves", values)
         step("rejections")
         rejections = _rejections(connection)
-        unmapped = _rows(connection, _UNMAPPED)
+        unmapped = _rows(connection, "unmapped")
     return Data(
         batteries, points, lives, temperatures, curves, summaries, rejections, unmapped, thinning
     )
 
 
 def _rows(connection: psycopg.Connection, query: str, values: Row | None = None) -> list[Row]:
+    """Rows of the query in the file of that name in sql/."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), values).fetchall()
+        return cursor.execute(_SQL.joinpath(f"{query}.sql").read_bytes(), values).fetchall()
 
 
 def _batteries(connection: psycopg.Connection, barcodes: Sequence[str]) -> list[Row]:
-    built = _rows(connection, "select to_regclass('battery.battery_lives') is not null as yes")
-    rows = _rows(connection, _BATTERIES) if built[0]["yes"] else []
+    built = connection.execute("select to_regclass('battery.battery_lives')").fetchone()
+    rows = _rows(connection, "batteries") if built and built[0] else []
     if not rows:
         raise NothingToShow(
             "there is no battery to report on yet; land files with `loader push FOLDER` and make "
@@ -131,191 +134,6 @@ def _batteries(connection: psycopg.Connection, barcodes: Sequence[str]) -> list[
 def _rejections(connection: psycopg.Connection) -> list[Row] | None:
     try:
         with connection.transaction():
-            return _rows(connection, _REJECTIONS)
+            return _rows(connection, "rejections")
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
         return None
-
-
-_BATTERIES = """
-with cycles as (
-    select
-        battery_id,
-        count(*)::integer as cycles,
-        min(date_time_iso) as first_at,
-        max(date_time_iso) as last_at,
-        (array_agg(discharge_capacity order by cycle_index desc)
-            filter (where discharge_capacity is not null))[1] as last_capacity
-    from battery.battery_summaries
-    group by battery_id
-),
-files as (
-    select
-        battery_id,
-        count(run_number)::integer as runs,
-        count(superseded_by)::integer as superseded,
-        array_agg(file_name order by run_number) filter (where run_number is not null) as names
-    from battery.battery_files
-    group by battery_id
-)
-select
-    batteries.id, batteries.barcode, batteries.protocol, batteries.channel_id,
-    lives.cell, lives.nominal_capacity, lives.nominal_capacity_source, lives.end_of_life_capacity,
-    coalesce(cycles.cycles, 0) as cycles, batteries.cycle_life,
-    lives.cycle_life_severson, lives.cycle_life_beep,
-    coalesce(lives.reached_end_of_life, false) as reached_end_of_life,
-    cycles.first_at, cycles.last_at, cycles.last_capacity,
-    coalesce(files.runs, 0) as runs, coalesce(files.superseded, 0) as superseded, files.names
-from battery.batteries as batteries
-left join battery.battery_lives as lives on batteries.id = lives.battery_id
-left join cycles on batteries.id = cycles.battery_id
-left join files on batteries.id = files.battery_id
-order by batteries.barcode
-"""
-
-_POINTS = """
-select count(*) as points from battery.battery_cycles_interpolated where battery_id = any(%(ids)s)
-"""
-
-# the cycler writes a resistance of 0 where it measured none
-_LIVES = """
-with numbered as (
-    select
-        *,
-        row_number() over battery - 1 as n,
-        count(*) over (partition by battery_id) as total
-    from battery.battery_summaries
-    where battery_id = any(%(ids)s)
-    window battery as (partition by battery_id order by cycle_index)
-)
-select
-    battery_id,
-    max(ceil(total / %(life_points)s::float8))::integer as every,
-    array_agg(cycle_index order by n) as cycle,
-    array_agg(discharge_capacity order by n) as capacity,
-    array_agg(1000 * nullif(dc_internal_resistance, 0) order by n) as resistance,
-    array_agg(charge_duration / 60 order by n) as charging,
-    array_agg(temperature_minimum order by n) as coldest,
-    array_agg(temperature_average order by n) as temperature,
-    array_agg(temperature_maximum order by n) as hottest
-from numbered
-where n %% ceil(total / %(life_points)s::float8)::bigint = 0 or n = total - 1
-group by battery_id
-"""
-
-_SUMMARIES = """
-with numbered as (
-    select
-        *,
-        row_number() over battery - 1 as n,
-        count(*) over (partition by battery_id) as total
-    from battery.battery_summaries
-    where battery_id = any(%(ids)s)
-    window battery as (partition by battery_id order by cycle_index)
-)
-select
-    battery_id, cycle_index, date_time_iso, discharge_capacity, charge_capacity,
-    discharge_energy, energy_efficiency, 1000 * nullif(dc_internal_resistance, 0) as resistance,
-    temperature_maximum, charge_duration / 60 as charging, paused
-from numbered
-where
-    n %% ceil(total / (%(summary_rows)s - 1)::float8)::bigint = 0
-    or n = total - 1
-order by battery_id, cycle_index
-"""
-
-_TEMPERATURES = """
-with summaries as (
-    select *, ceil((max(cycle_index) over () + 1) / 150.0)::integer as width
-    from battery.battery_summaries
-    where battery_id = any(%(ids)s)
-)
-select
-    cycle_index / width * width as cycle,
-    percentile_cont(0.05) within group (order by temperature_minimum) as coldest,
-    percentile_cont(0.5) within group (order by temperature_average) as temperature,
-    percentile_cont(0.95) within group (order by temperature_maximum) as hottest
-from summaries
-group by cycle_index / width * width
-having count(temperature_average) > 0
-order by 1
-"""
-
-# Cycles 10 and 100 are those of Severson et al. 2019; the others are spread from 1 to the last one
-# that the summary has too. Where a cycle has no points, the next one that has stands in.
-_CURVES = """
-with batteries as (
-    select unnest(%(ids)s::bigint[]) as id
-),
-ends as (
-    select id, (
-        select max(cycle_index)
-        from battery.battery_cycles_interpolated as points
-        where points.battery_id = batteries.id and points.cycle_index <= (
-            select max(cycle_index) from battery.battery_summaries as summaries
-            where summaries.battery_id = batteries.id
-        )
-    ) as last
-    from batteries
-),
-targets as (
-    select id, last, target
-    from ends
-    cross join lateral (
-        values (10), (100)
-        union
-        select greatest(1, round(last * k / (%(curve_cycles)s - 1.0)))::integer
-        from generate_series(0, %(curve_cycles)s - 1) as k
-    ) as wished (target)
-    where target <= last
-),
-chosen as (
-    select distinct id, (
-        select min(cycle_index) from battery.battery_cycles_interpolated as points
-        where points.battery_id = targets.id
-            and points.cycle_index >= targets.target and points.cycle_index <= targets.last
-    ) as cycle
-    from targets
-),
-steps as (
-    select id, cycle, charge, points.voltage, capacity,
-        row_number() over step - 1 as n,
-        count(*) over (partition by id, cycle, charge) as total
-    from chosen
-    cross join lateral (
-        select
-            voltage,
-            case
-                when lower(step_type) like 'discharge%%' then false
-                when lower(step_type) like 'charge%%' then true
-                when current_ <> 0 then current_ > 0
-            end as charge,
-            charge_capacity,
-            discharge_capacity
-        from battery.battery_cycles_interpolated as points
-        where points.battery_id = chosen.id and points.cycle_index = chosen.cycle
-        offset 0
-    ) as points
-    cross join lateral (
-        select case when charge then charge_capacity else discharge_capacity end as capacity
-    ) as counted
-    where charge is not null and voltage is not null and capacity is not null
-    window step as (partition by id, cycle, charge order by capacity, voltage desc)
-)
-select
-    id as battery_id, cycle, charge,
-    array_agg(voltage order by n) as voltage,
-    array_agg(capacity order by n) as capacity
-from steps
-where n %% ceil(total / %(curve_points)s::float8)::bigint = 0 or n = total - 1
-group by id, cycle, charge
-having count(*) > 1
-order by id, cycle, charge
-"""
-
-_UNMAPPED = """
-select key_path, file_count from battery.unmapped_columns order by file_count desc, key_path
-"""
-
-_REJECTIONS = """
-select name, path, size_bytes, reason, detail, rejected_at from raw.rejections order by path
-"""
