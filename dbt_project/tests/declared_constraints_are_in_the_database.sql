@@ -1,5 +1,5 @@
 -- Every constraint that a published model declares in YAML is one of its table: constraints are added after the rows
--- (macros/constraints.sql), and a rebuilt parent takes the foreign keys of its children with it.
+-- (macros/postgres/constraints.sql), and a rebuilt parent takes the foreign keys of its children with it.
 {%- if execute %}
 {%- set models = graph.nodes.values()
     | selectattr('resource_type', 'equalto', 'model') | selectattr('config.contract.enforced') | list %}

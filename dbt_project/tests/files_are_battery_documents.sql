@@ -3,8 +3,8 @@
 -- A file with neither barcode nor a section gives no battery; it is named here.
 with
 
-documents as (
-    select * from {{ ref('stg_documents') }}
+headers as (
+    select * from {{ ref('stg_headers') }}
 ),
 
 files as (
@@ -16,7 +16,7 @@ battery_files as (
 )
 
 select files.name as file_name
-from documents
-inner join files on documents.file_id = files.file_id
-left join battery_files on documents.file_id = battery_files.file_id
+from headers
+inner join files on headers.file_id = files.file_id
+left join battery_files on headers.file_id = battery_files.file_id
 where battery_files.file_id is null

@@ -52,7 +52,7 @@ class Constraint(NamedTuple):
 
 
 def declared() -> Iterator[Constraint]:
-    for path in sorted(MARTS.glob("*.yml")):
+    for path in sorted(MARTS.rglob("*.yml")):
         for model in yaml.safe_load(path.read_text())["models"]:
             for constraint in model["constraints"]:
                 name = constraint.get("name") or ", ".join(constraint["columns"])

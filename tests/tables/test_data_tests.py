@@ -144,7 +144,7 @@ PLANTS = [
         {"cycle_lives_agree_with_the_published_ones"},
     ),
     Plant(
-        "update battery_staging.stg_parts set shape = 'unknown' where section = 'summary'",
+        "update battery_staging.stg_part_sections set shape = 'unknown' where section = 'summary'",
         {"files_have_sections_of_a_known_shape"},
     ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
@@ -437,7 +437,7 @@ def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
 
 def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     """NaN is greater than every number: a range without an upper bound lets it through."""
-    path = pipeline.project / "models" / "marts" / "battery_summaries.yml"
+    path = pipeline.project / "models" / "marts" / "battery_summaries" / "battery_summaries.yml"
     path.write_text(path.read_text().replace("paused: [0, 1]", "paused: [0]"))
     result = pipeline.dbt("parse")
     assert result.returncode == 2

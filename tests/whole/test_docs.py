@@ -179,4 +179,4 @@ def test_the_lineage_graph_leads_from_the_documents_to_the_marts(
     while more := {target for source, target in edges if source in reached} - reached:
         reached |= more
     assert {f"model.battery_elt.{mart}" for mart in marts} <= reached
-    assert "model.battery_elt.stg_parts" in reached
+    assert "model.battery_elt.stg_part_sections" in reached

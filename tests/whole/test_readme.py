@@ -51,7 +51,7 @@ def test_every_path_in_the_table_exists() -> None:
 
 
 def test_every_published_table_is_on_the_page() -> None:
-    marts = {path.stem for path in (PROJECT / "dbt_project" / "models" / "marts").glob("*.sql")}
+    marts = {path.stem for path in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.sql")}
     listed = set(re.findall(r"^\| `(\w+)` \| ", README.partition("## The tables")[2], re.MULTILINE))
     assert marts <= listed
 

@@ -1,7 +1,7 @@
 with
 
-files as (
-    select * from {{ ref('battery_files') }}
+runs as (
+    select * from {{ ref('int_runs') }}
 ),
 
 cell_types as (
@@ -9,19 +9,21 @@ cell_types as (
 ),
 
 summaries as (
-    select * from {{ ref('int_stitched_summaries') }}
+    select * from {{ ref('int_summaries') }}
 ),
 
 typed as (
-    select distinct on (files.battery_id)
-        files.battery_id,
+    select
+        runs.battery_id,
         cell_types.cell,
         cell_types.pattern,
-        cell_types.nominal_capacity
-    from files
-    left join cell_types on files.file_name like {{ glob_to_like('cell_types.pattern') }}
-    where files.run_number = 1
-    order by files.battery_id asc, length(cell_types.pattern) desc nulls last, cell_types.pattern asc
+        cell_types.nominal_capacity,
+        row_number() over (
+            partition by runs.battery_id order by length(cell_types.pattern) desc nulls last, cell_types.pattern asc nulls last
+        ) as preference
+    from runs
+    left join cell_types on runs.file_name like {{ glob_to_like('cell_types.pattern') }}
+    where runs.run_number = 1
 ),
 
 known as (
@@ -50,7 +52,7 @@ middle_two as (
         min(first_forty.discharge_capacity) as lower,
         max(first_forty.discharge_capacity) as upper
     from first_forty
-    where first_forty.position in ((first_forty.known_count + 1) / 2, first_forty.known_count / 2 + 1)
+    where first_forty.position in ((first_forty.known_count + 1) >> 1, (first_forty.known_count >> 1) + 1)
     group by first_forty.battery_id
 ),
 
@@ -74,6 +76,7 @@ nominal as (
         0.8 * coalesce(typed.nominal_capacity, medians.early_median_capacity) as end_of_life_capacity
     from typed
     left join medians on typed.battery_id = medians.battery_id
+    where typed.preference = 1
 ),
 
 thresholds as (

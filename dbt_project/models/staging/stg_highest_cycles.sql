@@ -9,8 +9,8 @@
 
 with
 
-documents as (
-    select * from {{ ref('stg_documents') }}
+headers as (
+    select * from {{ ref('stg_headers') }}
 ),
 
 sections as (
@@ -20,38 +20,28 @@ sections as (
 ),
 
 parts as (
-    select * from {{ ref('stg_parts') }}
+    select * from {{ ref('stg_part_sections') }}
 ),
 
 -- only a battery of several files is numbered on from run to run; of the others no one asks
 barcodes as (
-    select documents.barcode
-    from documents
-    group by documents.barcode
+    select headers.barcode
+    from headers
+    group by headers.barcode
     having count(*) > 1
 ),
 
 pending as (
     select sections.*
     from sections
-    inner join documents on sections.file_id = documents.file_id
-    inner join barcodes on documents.barcode = barcodes.barcode
+    inner join headers on sections.file_id = headers.file_id
+    inner join barcodes on headers.barcode = barcodes.barcode
     {% if is_incremental() %}
     where not exists (select 1 from {{ this }} as highest_cycles where highest_cycles.file_id = sections.file_id)
     {% endif %}
 ),
 
-pending_parts as (
-    select
-        parts.file_id,
-        parts.part_no
-    from pending
-    inner join parts
-        on
-            pending.file_id = parts.file_id
-            and pending.section = parts.section
-            and pending.is_nested = parts.is_nested
-),
+{{ pending_parts() }},
 
 {{ section_column_sets('cycles_interpolated') }},
 
@@ -63,7 +53,7 @@ cycles as (
             when column_sets.row_count > 0 then jsonb_build_array(column_sets.cycle)
         end as cycle_index
     from column_sets
-    offset 0
+    {{ fence() }}
 ),
 
 final as (

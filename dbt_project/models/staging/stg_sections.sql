@@ -4,7 +4,7 @@ with
 
 parts as (
     select *
-    from {{ ref('stg_parts') }}
+    from {{ ref('stg_part_sections') }}
     where section <> 'document' and shape is not null
 ),
 
@@ -12,7 +12,7 @@ parts as (
 chosen as (
     select
         parts.*,
-        bool_or(parts.is_nested) over (partition by parts.file_id, parts.section) as file_is_nested
+        bool_or(parts.is_under_own_key) over (partition by parts.file_id, parts.section) as file_is_under_own_key
     from parts
 ),
 
@@ -20,33 +20,33 @@ sections as (
     select
         chosen.file_id,
         chosen.section,
-        chosen.is_nested,
+        chosen.is_under_own_key,
         case
             when count(distinct chosen.shape) filter (where chosen.shape <> 'empty') > 1 then 'unknown'
             else coalesce(max(chosen.shape) filter (where chosen.shape <> 'empty'), 'empty')
         end as shape,
         sum(chosen.row_count)::bigint as row_count
     from chosen
-    where chosen.is_nested = chosen.file_is_nested
-    group by chosen.file_id, chosen.section, chosen.is_nested
+    where chosen.is_under_own_key = chosen.file_is_under_own_key
+    group by chosen.file_id, chosen.section, chosen.is_under_own_key
 ),
 
 column_names as (
     select
         parts.file_id,
         parts.section,
-        parts.is_nested,
+        parts.is_under_own_key,
         array_agg(distinct names.column_name) as column_names
     from parts
     cross join lateral unnest(parts.column_names) as names (column_name)
-    group by parts.file_id, parts.section, parts.is_nested
+    group by parts.file_id, parts.section, parts.is_under_own_key
 ),
 
 final as (
     select
         sections.file_id,
         sections.section,
-        sections.is_nested,
+        sections.is_under_own_key,
         sections.shape,
         case when sections.shape = 'unknown' then 0 else sections.row_count end as row_count,
         coalesce(column_names.column_names, '{}') as column_names
@@ -55,7 +55,7 @@ final as (
         on
             sections.file_id = column_names.file_id
             and sections.section = column_names.section
-            and sections.is_nested = column_names.is_nested
+            and sections.is_under_own_key = column_names.is_under_own_key
 )
 
 select * from final

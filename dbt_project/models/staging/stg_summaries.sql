@@ -7,7 +7,7 @@
     )
 }}
 
-{%- set measurements = summary_measurements() %}
+{%- set measurements = sections().summary.numbers %}
 
 with
 
@@ -17,13 +17,13 @@ sections as (
 ),
 
 parts as (
-    select * from {{ ref('stg_parts') }}
+    select * from {{ ref('stg_part_sections') }}
 ),
 
 pending as (
     select
         sections.*,
-        -- without any cycle number, the position stands in
+        -- without any cycle number, the position is_latest_of_cycle in
         sections.shape = 'by cycle' or 'cycle_index' = any(sections.column_names) as is_numbered
     from sections
     {% if is_incremental() %}
@@ -31,18 +31,9 @@ pending as (
     {% endif %}
 ),
 
-pending_parts as (
-    select
-        parts.file_id,
-        parts.part_no
-    from pending
-    inner join parts
-        on
-            pending.file_id = parts.file_id
-            and pending.section = parts.section
-            and pending.is_nested = parts.is_nested
-),
-{{ section_rows('summary', numbers=measurements, others=['date_time_iso']) }},
+{{ pending_parts() }},
+
+{{ section_rows('summary') }},
 
 typed as (
     select
@@ -54,7 +45,7 @@ typed as (
         {%- endfor %}
         {{ to_timestamp("(numbers.date_time_iso #>> '{}')") }} as date_time_iso
     from numbers
-    offset 0
+    {{ fence() }}
 ),
 
 numbered as (
@@ -76,12 +67,12 @@ numbered as (
 final as (
     select
         numbered.*,
-        -- of a cycle that occurs twice in one file the later row stands
+        -- of a cycle that occurs twice in one file the later row is_latest_of_cycle
         numbered.cycle_index is not null
         and row_number() over (
             partition by numbered.file_id, numbered.cycle_index
             order by numbered.summary_index desc
-        ) = 1 as stands
+        ) = 1 as is_latest_of_cycle
     from numbered
 )
 

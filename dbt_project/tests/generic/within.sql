@@ -34,11 +34,15 @@ final as (
         checks.highest
     from suspects
     cross join lateral (
-        values
         {%- for column, bounds in ranges.items() %}
-        ('{{ column }}', suspects.{{ adapter.quote(column) }}::double precision, {{ bounds[0] }}::double precision, {{ bounds[1] }}::double precision){{ ',' if not loop.last }}
+        select
+            '{{ column }}' as column_name,
+            suspects.{{ adapter.quote(column) }}::double precision as value,
+            {{ bounds[0] }}::double precision as lowest,
+            {{ bounds[1] }}::double precision as highest
+        {{ 'union all' if not loop.last }}
         {%- endfor %}
-    ) as checks (column_name, value, lowest, highest)
+    ) as checks
     left join files on suspects.id >> 32 = files.file_id
     where not checks.value between checks.lowest and checks.highest
 )

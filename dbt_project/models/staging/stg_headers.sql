@@ -11,7 +11,7 @@ with
 
 parts as (
     select *
-    from {{ ref('stg_parts') }}
+    from {{ ref('stg_part_sections') }}
     where section = 'document'
 ),
 
@@ -32,7 +32,7 @@ pending as (
     where
         (parts.part_no = 0 or parts.column_names && array['barcode', 'protocol', 'channel_id', 'metadata'])
         {% if is_incremental() %}
-        and not exists (select 1 from {{ this }} as documents where documents.file_id = parts.file_id)
+        and not exists (select 1 from {{ this }} as headers where headers.file_id = parts.file_id)
         {% endif %}
 ),
 
@@ -46,18 +46,18 @@ chosen as (
             documents.file_id = pending.file_id
             and documents.part_no = pending.part_no
     where documents.file_id = any(array(select wanted.file_id from pending as wanted))
-    offset 0
+    {{ fence() }}
 ),
 
 loaded as (
     select
         chosen.file_id,
-        chosen.document || '{}' as document
+        {{ in_memory('chosen.document') }} as document
     from chosen
-    offset 0
+    {{ fence() }}
 ),
 
-headers as (
+held as (
     select
         loaded.file_id,
         loaded.document -> 'barcode' as barcode,
@@ -67,20 +67,20 @@ headers as (
         loaded.document #> '{metadata,protocol}' as metadata_protocol,
         loaded.document #> '{metadata,channel_id}' as metadata_channel_id
     from loaded
-    offset 0
+    {{ fence() }}
 ),
 
 typed as (
     select
-        headers.file_id,
-        {{ to_text('headers.barcode') }} as barcode,
-        {{ to_text('headers.metadata_barcode') }} as metadata_barcode,
-        {{ to_text('headers.protocol') }} as protocol,
-        {{ to_text('headers.metadata_protocol') }} as metadata_protocol,
-        {{ to_number('headers.channel_id') }} as channel_id,
-        {{ to_number('headers.metadata_channel_id') }} as metadata_channel_id
-    from headers
-    offset 0
+        held.file_id,
+        {{ to_text('held.barcode') }} as barcode,
+        {{ to_text('held.metadata_barcode') }} as metadata_barcode,
+        {{ to_text('held.protocol') }} as protocol,
+        {{ to_text('held.metadata_protocol') }} as metadata_protocol,
+        {{ to_number('held.channel_id') }} as channel_id,
+        {{ to_number('held.metadata_channel_id') }} as metadata_channel_id
+    from held
+    {{ fence() }}
 ),
 
 doubles as (

@@ -13,22 +13,19 @@ points as (
     select * from {{ ref('stg_points') }}
 ),
 
-files as (
-    select * from {{ ref('battery_files') }}
-),
-
 runs as (
-    select
-        files.file_id,
-        files.battery_id,
-        files.cycle_offset
-    from files
-    where files.run_number is not null
+    select *
+    from {{ ref('int_runs') }}
+    where run_number is not null
 ),
 
 -- a file's rows are published in one transaction, so that the first proves them all
 pending as (
-    select * from runs
+    select
+        runs.file_id,
+        runs.battery_id,
+        runs.cycle_offset
+    from runs
     {% if is_incremental() %}
     where
         not exists (

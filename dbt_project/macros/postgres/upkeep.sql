@@ -7,29 +7,7 @@
 {% macro delete_vanished_batteries() -%}
     {%- if is_incremental() -%}
     delete from {{ this }} as published
-    where not exists (select 1 from {{ ref('battery_files').render() }} as files where files.battery_id = published.id)
-    {%- endif -%}
-{%- endmacro %}
-
-{#
-    Summaries that differ from what they should be, in whatever column, or should not be there; all of them where a column
-    is new, for then none has it. The cycle stands beside the id for speed: ids alone hash badly (tests/generic/unique.sql).
-#}
-{% macro delete_changed_summaries() -%}
-    {%- if is_incremental() -%}
-    {%- set published = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
-    delete from {{ this }} as published
-    {%- if model.columns.keys() | reject('in', published) | list == [] %}
-    where not exists (
-        select 1
-        from {{ ref('int_stitched_summaries').render() }} as summaries
-        where
-            summaries.id = published.id
-            and summaries.cycle_index = published.cycle_index
-            and row(summaries.{{ model.columns.keys() | join(', summaries.') }})
-            is not distinct from row(published.{{ model.columns.keys() | join(', published.') }})
-    )
-    {%- endif -%}
+    where not exists (select 1 from {{ ref('int_runs').render() }} as runs where runs.battery_id = published.id)
     {%- endif -%}
 {%- endmacro %}
 
@@ -62,7 +40,7 @@
     misplaced as (
         select first_points.id >> 32 as file_id
         from first_points
-        left join {{ ref('battery_files').render() }} as files on first_points.id >> 32 = files.file_id
+        left join {{ ref('int_runs').render() }} as runs on first_points.id >> 32 = runs.file_id
         left join lateral (
             select points.cycle_index
             from {{ ref('stg_points').render() }} as points
@@ -72,9 +50,9 @@
             offset 0 -- joined as a whole, all points would be read
         ) as points on true
         where
-            files.run_number is null
-            or files.battery_id <> first_points.battery_id
-            or points.cycle_index + files.cycle_offset is distinct from first_points.cycle_index
+            runs.run_number is null
+            or runs.battery_id <> first_points.battery_id
+            or points.cycle_index + runs.cycle_offset is distinct from first_points.cycle_index
     )
 
     delete from {{ this }} as published

@@ -3,7 +3,7 @@
 with
 
 parts as (
-    select * from {{ ref('stg_parts') }}
+    select * from {{ ref('stg_part_sections') }}
 ),
 
 files as (
@@ -13,12 +13,12 @@ files as (
 mapped_paths as (
     select mapped.key_path
     from unnest(array[
-        'barcode', 'protocol', 'channel_id', 'metadata', 'summary', 'cycles_interpolated',
-        {%- for column in summary_measurements() + ['cycle_index', 'date_time_iso'] %}
-        'summary.{{ column }}',
+        'barcode', 'protocol', 'channel_id', 'metadata'
+        {%- for name, columns in sections().items() %},
+        '{{ name }}', '{{ name }}.cycle_index'
+        {%- for column in columns.numbers + columns.others %},
+        '{{ name }}.{{ column }}'
         {%- endfor %}
-        {%- for column in point_measurements() + ['cycle_index', 'step_type'] %}
-        'cycles_interpolated.{{ column }}'{{ ',' if not loop.last }}
         {%- endfor %}
     ]) as mapped (key_path)
 ),

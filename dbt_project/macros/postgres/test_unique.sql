@@ -1,10 +1,10 @@
 {#
-    In the place of dbt's own, which reads the whole table and groups it by hashing. Where the column is the table's primary
+    In the place of dbt's own on PostgreSQL; it reads the whole table and groups it by hashing. Where the column is the table's primary
     key or under a unique constraint, PostgreSQL has proved it row by row, and nothing is read. Else the values are compared
     in order: an id is `file_id * 2^32 + index`, and PostgreSQL hashes a bigint by its halves, one xor the other, so that ids
     of different files fall on one hash and 80,000 of them take half a minute.
 #}
-{% test unique(model, column_name) %}
+{% macro postgres__test_unique(model, column_name) %}
 with
 
 proofs as (
@@ -34,4 +34,4 @@ neighbours as (
 select neighbours.value as duplicate
 from neighbours
 where neighbours.value = neighbours.value_before
-{% endtest %}
+{% endmacro %}

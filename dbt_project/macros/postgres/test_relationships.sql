@@ -1,8 +1,8 @@
 {#
-    In the place of dbt's own, which joins the whole table. Where a foreign key says the same and has been validated,
+    In the place of dbt's own on PostgreSQL; it joins the whole table. Where a foreign key says the same and has been validated,
     PostgreSQL has proved it row by row, and nothing is read.
 #}
-{% test relationships(model, column_name, to, field) %}
+{% macro postgres__test_relationships(model, column_name, to, field) %}
 with
 
 children as (
@@ -36,4 +36,4 @@ where
     children.{{ column_name }} is not null
     and not exists (select 1 from parents where parents.{{ field }} = children.{{ column_name }})
     and not exists (select 1 from proofs)
-{% endtest %}
+{% endmacro %}

@@ -1,7 +1,7 @@
 {#
     From a section of a document to column sets (design: Shapes). A column set is a cycle or none, plus an object of
     arrays; every shape becomes column sets here, and nothing after this file knows of shapes.
-    Documents are large: an argument is a column of a subquery fenced with `offset 0`, so that it is in memory, once. What
+    Documents are large: an argument is a column of a subquery behind a fence (fence.sql), so that it is in memory, once. What
     can be asked with jsonb_path_query_array is, for it copies nothing, where `->` copies a member, jsonb_path_query the whole
     document and jsonb_each all members to disk.
 #}
@@ -44,7 +44,7 @@
                         )
                     end as is_indexed
                 from {{ members(section) }}
-                offset 0
+                {{ fence() }}
             ) as member
         )
         when 'array' then (
@@ -81,15 +81,27 @@
 
 {# Lateral subquery: first_row (index of the set's first row in the whole file), cycle, columns, row_count. #}
 {% macro column_sets(section, shape, first_point) -%}
+    {{ set_of_columnar(section, shape, first_point) }}
+    union all
+    {{ sets_of_cycles(section, shape, first_point) }}
+    union all
+    {{ set_of_records(section, shape, first_point) }}
+    union all
+    {{ set_of_indexed_columns(section, shape, first_point) }}
+{%- endmacro %}
+
+{# The object of arrays itself. #}
+{% macro set_of_columnar(section, shape, first_point) -%}
     select
         {{ first_point }} as first_row,
         null::jsonb as cycle,
         {{ section }} as columns,
         {{ row_count(section) }} as row_count
     where {{ shape }} = 'columnar'
+{%- endmacro %}
 
-    union all
-
+{# A set a cycle, in the order of their numbers; a scalar is an array of one. #}
+{% macro sets_of_cycles(section, shape, first_point) -%}
     select
         {{ first_point }} + coalesce(
             sum(cycle_set.row_count) over (order by cycle_set.cycle_number, cycle_set.cycle rows between unbounded preceding and 1 preceding), 0
@@ -121,9 +133,10 @@
         ) as arrays
     ) as cycle_set
     where {{ shape }} = 'by cycle'
+{%- endmacro %}
 
-    union all
-
+{# One array for each key of any record, null where a record lacks it. `having` leaves no row for another shape. #}
+{% macro set_of_records(section, shape, first_point) -%}
     select
         {{ first_point }} as first_row,
         null::jsonb as cycle,
@@ -144,9 +157,10 @@
     ) as record_column
     where {{ shape }} = 'records'
     having {{ shape }} = 'records'
+{%- endmacro %}
 
-    union all
-
+{# One array a column, in the order of the row keys of all columns. #}
+{% macro set_of_indexed_columns(section, shape, first_point) -%}
     select
         {{ first_point }} as first_row,
         null::jsonb as cycle,

@@ -6,8 +6,8 @@ files as (
     select * from {{ ref('stg_files') }}
 ),
 
-documents as (
-    select * from {{ ref('stg_documents') }}
+headers as (
+    select * from {{ ref('stg_headers') }}
 ),
 
 sections as (
@@ -29,7 +29,7 @@ totals as (
         max(summaries.charge_throughput) as charge_throughput,
         max(summaries.energy_throughput) as energy_throughput
     from summaries
-    where summaries.stands
+    where summaries.is_latest_of_cycle
     group by summaries.file_id
 ),
 
@@ -49,22 +49,22 @@ identified as (
         {{ without_gz('files.name') }} as name_without_gz,
         files.sha256,
         files.loaded_at,
-        documents.barcode,
-        documents.protocol,
-        documents.channel_id,
+        headers.barcode,
+        headers.protocol,
+        headers.channel_id,
         spans.first_record_at,
         spans.last_record_at,
         greatest(highest_cycles.highest_cycle, totals.highest_cycle) as highest_cycle,
         totals.charge_throughput,
         totals.energy_throughput
     from files
-    inner join documents on files.file_id = documents.file_id
+    inner join headers on files.file_id = headers.file_id
     left join highest_cycles on files.file_id = highest_cycles.file_id
     left join totals on files.file_id = totals.file_id
     left join spans on files.file_id = spans.file_id
     -- with neither barcode nor either section it is no battery document
     where
-        documents.is_identified
+        headers.is_identified
         or exists (
             select 1
             from sections

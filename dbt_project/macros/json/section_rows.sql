@@ -4,19 +4,18 @@ raw_documents as (
     select * from {{ source('raw', 'documents') }}
 ),
 
--- `|| '{}'` brings a document into memory; `offset 0` keeps the planner from doing it once per use
 loaded as (
     select
         raw_documents.file_id,
         raw_documents.first_point,
-        raw_documents.document || '{}' as document
+        {{ in_memory('raw_documents.document') }} as document
     from raw_documents
     where
         raw_documents.file_id = any(array(select pending_parts.file_id from pending_parts))
         and {{ row_id('raw_documents.file_id', 'raw_documents.part_no') }} = any(
             array(select {{ row_id('pending_parts.file_id', 'pending_parts.part_no') }} from pending_parts)
         )
-    offset 0
+    {{ fence() }}
 ),
 
 contents as (
@@ -28,7 +27,7 @@ contents as (
             {{ flattened_section('loaded.document', "'" ~ section ~ "'") }}
         ) as content
     from loaded
-    offset 0
+    {{ fence() }}
 ),
 
 shaped as (
@@ -36,7 +35,7 @@ shaped as (
         contents.*,
         {{ shape_of('contents.content') }} as shape
     from contents
-    offset 0
+    {{ fence() }}
 ),
 
 column_sets as (
@@ -48,17 +47,18 @@ column_sets as (
         column_sets.row_count
     from shaped
     cross join lateral ({{ column_sets('shaped.content', 'shaped.shape', 'shaped.first_point') }}) as column_sets
-    offset 0
+    {{ fence() }}
 )
 {%- endmacro %}
 
 {#
     The CTEs that turn one section of the pending documents into rows: from column sets, the one piece of SQL for every
     shape. Wants a CTE `pending_parts` (file_id, part_no); ends with a CTE `numbers`: file_id, row_index (in document
-    order, over the whole file), cycle_index and the columns `numbers` as exact decimals, the columns `others` as they are
-    (jsonb), for every `every`th row.
+    order, over the whole file), cycle_index and the section's `numbers` as exact decimals, its `others` as they are (jsonb),
+    for every `every`th row.
 #}
-{% macro section_rows(section, numbers, others, every=1) -%}
+{% macro section_rows(section, every=1) -%}
+{%- set numbers, others = sections()[section].numbers, sections()[section].others -%}
 {%- set columns = numbers + others -%}
 {{ section_column_sets(section) }},
 
@@ -72,7 +72,7 @@ arrays as (
         {{ column_of('column_sets.columns', column) }} as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from column_sets
-    offset 0
+    {{ fence() }}
 ),
 
 elements as (
@@ -87,7 +87,7 @@ elements as (
     cross join lateral generate_series(
         ((-arrays.first_row % {{ every }} + {{ every }}) % {{ every }})::integer, arrays.row_count - 1, {{ every }}
     ) as positions (position)
-    offset 0
+    {{ fence() }}
 ),
 
 numbers as (
@@ -101,6 +101,6 @@ numbers as (
         elements.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from elements
-    offset 0
+    {{ fence() }}
 )
 {%- endmacro %}

@@ -1,15 +1,9 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        pre_hook="{{ delete_changed_summaries() }}",
-    )
-}}
+{{ config(materialized='table') }}
 
 with
 
 summaries as (
-    select * from {{ ref('int_stitched_summaries') }}
+    select * from {{ ref('int_summaries') }}
 ),
 
 final as (
@@ -33,17 +27,6 @@ final as (
         summaries.time_temperature_integrated,
         summaries.paused
     from summaries
-    {% if is_incremental() %}
-    -- the cycle stands beside the id for speed: ids alone hash badly (tests/generic/unique.sql)
-    where
-        not exists (
-            select 1
-            from {{ this }} as published
-            where
-                published.id = summaries.id
-                and published.cycle_index = summaries.cycle_index
-        )
-    {% endif %}
     order by summaries.id
 )
 

@@ -27,7 +27,7 @@
                                     jsonb_array_elements({{ column_of(columns, 'test_time') }}) as test_time
                             ) as zipped
                         ) as pairs
-                        offset 0
+                        {{ fence() }}
                     ) as numbers
                     where
                         numbers.cycle_index between 0 and 2147483647
@@ -38,42 +38,18 @@
     end
 {%- endmacro %}
 
-{#
-    Highest whole cycle number of an array of a million. That of every hundredth is nearly always the answer already;
-    a JSON path then finds, without taking the array apart, whether any element could be higher.
-#}
+{# Highest whole cycle number of an array. #}
 {% macro highest_cycle(cycle_index) -%}
-    (
-        select
-            case
-                when not jsonb_path_exists(
-                    {{ cycle_index }},
-                    -- a string may hold a number too: every string is >= ""
-                    ('strict $[*] ? (@ > ' || coalesce(sampled.highest, -1) || ' || @ >= "")')::jsonpath
-                ) then sampled.highest
-                else {{ highest_whole('jsonb_array_elements(' ~ cycle_index ~ ') as element') }}
-            end
-        from (
-            select {{ highest_whole(
-                'generate_series(0, jsonb_array_length(' ~ cycle_index ~ ') - 1, 100) as positions (position)'
-                ~ ' cross join lateral (select ' ~ cycle_index ~ ' -> positions.position as value) as element'
-            ) }} as highest
-        ) as sampled
-    )
-{%- endmacro %}
-
-{# `elements` is a from clause that gives element.value. #}
-{% macro highest_whole(elements) -%}
     (
         select max(doubles.cycle_index)::integer
         from (
             select {{ to_double('numbers.cycle_index') }} as cycle_index
             from (
                 select {{ to_number('element.value') }} as cycle_index
-                from {{ elements }}
-                offset 0
+                from jsonb_array_elements({{ cycle_index }}) as element
+                {{ fence() }}
             ) as numbers
-            offset 0
+            {{ fence() }}
         ) as doubles
         where {{ is_whole('doubles.cycle_index') }}
     )

@@ -25,16 +25,15 @@ documents as (
     select * from {{ source('raw', 'documents') }}
 ),
 
--- `|| '{}'` brings a document into memory; `offset 0` keeps the planner from doing it once per use
 loaded as (
     select
         documents.file_id,
         documents.part_no,
         documents.first_point,
-        documents.document || '{}' as document
+        {{ in_memory('documents.document') }} as document
     from documents
     where documents.file_id = any(array(select pending.file_id from pending))
-    offset 0
+    {{ fence() }}
 ),
 
 nested as (
@@ -52,8 +51,10 @@ nested as (
             'null'
         ) as content
     from loaded
-    cross join (values ('document'), ('summary'), ('cycles_interpolated')) as section_names (section)
-    offset 0
+    cross join (
+        values ('document') {%- for name in sections() %}, ('{{ name }}'){% endfor %}
+    ) as section_names (section)
+    {{ fence() }}
 ),
 
 sections as (
@@ -62,10 +63,10 @@ sections as (
         nested.part_no,
         nested.first_point,
         nested.section,
-        nested.content is not null as is_nested,
+        nested.content is not null as is_under_own_key,
         coalesce(nested.content, {{ flattened_section('nested.document', 'nested.section') }}) as content
     from nested
-    offset 0
+    {{ fence() }}
 ),
 
 shaped as (
@@ -76,7 +77,7 @@ shaped as (
             else {{ shape_of('sections.content') }}
         end as shape
     from sections
-    offset 0
+    {{ fence() }}
 ),
 
 set_facts as materialized (
@@ -84,7 +85,7 @@ set_facts as materialized (
         shaped.file_id,
         shaped.part_no,
         shaped.section,
-        shaped.is_nested,
+        shaped.is_under_own_key,
         shaped.shape,
         column_sets.row_count,
         case
@@ -116,12 +117,12 @@ totals as (
         set_facts.file_id,
         set_facts.part_no,
         set_facts.section,
-        set_facts.is_nested,
+        set_facts.is_under_own_key,
         set_facts.shape,
         coalesce(sum(set_facts.row_count), 0)::bigint as row_count,
         jsonb_agg(set_facts.cycle_starts) filter (where set_facts.cycle_starts is not null) as cycle_starts
     from set_facts
-    group by set_facts.file_id, set_facts.part_no, set_facts.section, set_facts.is_nested, set_facts.shape
+    group by set_facts.file_id, set_facts.part_no, set_facts.section, set_facts.is_under_own_key, set_facts.shape
 ),
 
 final as (
@@ -129,7 +130,7 @@ final as (
         totals.file_id,
         totals.part_no,
         totals.section,
-        totals.is_nested,
+        totals.is_under_own_key,
         totals.shape,
         totals.row_count,
         column_names.column_names,

@@ -1,0 +1,38 @@
+{#
+    The sections of a document that are taken apart, and of each the columns that become columns of a table: `numbers` and
+    `others`. A new section is an entry here, a staging model and a mart; its cycles count in the numbering of runs.
+#}
+{% macro sections() %}
+    {{ return({
+        'summary': {
+            'numbers': [
+                'discharge_capacity', 'charge_capacity', 'discharge_energy', 'charge_energy', 'dc_internal_resistance',
+                'temperature_maximum', 'temperature_average', 'temperature_minimum', 'energy_efficiency', 'charge_throughput',
+                'energy_throughput', 'charge_duration', 'time_temperature_integrated', 'paused',
+            ],
+            'others': ['date_time_iso'],
+        },
+        'cycles_interpolated': {
+            'numbers': ['time', 'test_time', 'voltage', 'current', 'temperature', 'charge_capacity', 'discharge_capacity'],
+            'others': ['step_type'],
+        },
+    }) }}
+{% endmacro %}
+
+{#
+    The CTE `pending_parts`: the parts that hold a section of the files in the CTE `pending`, rows of stg_sections.
+    Wants the CTE `parts`, all of stg_part_sections.
+#}
+{% macro pending_parts() -%}
+pending_parts as (
+    select
+        parts.file_id,
+        parts.part_no
+    from pending
+    inner join parts
+        on
+            pending.file_id = parts.file_id
+            and pending.section = parts.section
+            and pending.is_under_own_key = parts.is_under_own_key
+)
+{%- endmacro %}
