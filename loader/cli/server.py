@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.cli.common import USAGE, database_errors, fail
+from loader.cli.common import USAGE, database_errors, fail, file_errors
 
 if TYPE_CHECKING:
     from loader.server import embedded
@@ -72,6 +73,48 @@ def _env() -> None:
     for name, value in sorted(environment.items()):
         if name != "PGPASSWORD":
             print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command(name="url")
+def _url() -> None:
+    """Print the database as a connection URL.
+
+    The server is started where it is not running. A password is not printed.
+
+    \b
+    Example:
+      loader db url
+    """
+    from loader.server import database
+
+    with database_errors():
+        print(database.url(database.connection_environment()))
+
+
+@app.command(
+    name="psql",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
+def _psql(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="PSQL_ARGUMENT", help="As psql takes them.")
+    ] = None,
+) -> None:
+    """Open psql on the database.
+
+    All arguments go to psql; it need not be installed.
+
+    \b
+    Examples:
+      loader db psql
+      loader db psql -c 'table battery.batteries'
+    """
+    from loader.server import binaries, database
+
+    with database_errors(), file_errors():
+        environment = os.environ | database.connection_environment()
+        psql = str(binaries.program("psql"))
+        os.execve(psql, [psql, *(arguments or [])], environment)
 
 
 def _own_server() -> embedded.Server:

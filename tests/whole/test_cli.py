@@ -32,8 +32,9 @@ COMMANDS = {
     "init",
     "verify",
     "prune",
+    "sql",
 }
-DB_COMMANDS = {"start", "stop", "status", "env"}
+DB_COMMANDS = {"start", "stop", "status", "env", "url", "psql"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
 
 

@@ -68,7 +68,9 @@ def test_the_loader_is_strictly_typed() -> None:
 def test_sql_is_linted() -> None:
     passes("sqlfluff", "lint", "--processes", "2", "dbt_project")
     page = PROJECT / "loader" / "tables" / "report" / "sql"
-    passes("sqlfluff", "lint", "--templater", "placeholder", "--config", page / "sqlfluff.cfg", page)
+    passes(
+        "sqlfluff", "lint", "--templater", "placeholder", "--config", page / "sqlfluff.cfg", page
+    )
 
 
 def test_every_lint_rule_left_out_is_explained() -> None:
