@@ -12,23 +12,25 @@ begin
         end if;
     end loop;
     -- who gives something away to a role has to be one of its members
-    if not pg_has_role('battery_transformer', 'member') then
+    if not pg_has_role('battery_transformer', 'usage') then
         execute format('grant battery_transformer to %I', current_user);
     end if;
 end
 $$;
 
--- The loader adds files and keeps its ledger; a document, once in, it cannot change.
-grant usage on schema raw to battery_loader, battery_transformer;
-grant usage on sequence raw.files_file_id_seq to battery_loader;
-grant select, insert on raw.documents to battery_loader;
-grant select, insert, update on raw.files, raw.runs to battery_loader;
-grant select, insert, update, delete on raw.paths, raw.rejections to battery_loader;
-
--- The transformer reads what is landed and owns what is made of it.
-grant select on all tables in schema raw to battery_transformer;
-create schema if not exists battery authorization battery_transformer;
-create schema if not exists battery_staging authorization battery_transformer;
+-- The transformer owns what is made of what is landed; dbt works with temporary tables.
+do $$
+declare
+    wanted text;
+begin
+    execute format('grant temporary on database %I to battery_transformer', current_database());
+    foreach wanted in array array['battery', 'battery_staging'] loop
+        if to_regnamespace(wanted) is null then
+            execute format('create schema %I authorization battery_transformer', wanted);
+        end if;
+    end loop;
+end
+$$;
 
 do $$
 declare
@@ -52,8 +54,30 @@ begin
 end
 $$;
 
--- The reader reads the published tables, those of builds to come included.
+-- The reader reads the published tables, those of builds to come included: tables belong to whoever
+-- builds, be it the transformer, one of its members, the owner of the database or who runs this.
 grant usage on schema battery to battery_reader;
 grant select on all tables in schema battery to battery_reader;
-alter default privileges for role battery_transformer in schema battery
-    grant select on tables to battery_reader;
+
+do $$
+declare
+    builder name;
+begin
+    for builder in
+        select rolname from pg_roles
+        where pg_has_role(current_user, oid, 'usage')
+            and rolname not like 'pg\_%'
+            and (
+                pg_has_role(oid, 'battery_transformer', 'member')
+                or rolname = current_user
+                or oid = (select datdba from pg_database where datname = current_database())
+            )
+    loop
+        execute format(
+            'alter default privileges for role %I in schema battery'
+            ' grant select on tables to battery_reader',
+            builder
+        );
+    end loop;
+end
+$$;

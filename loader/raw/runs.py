@@ -27,7 +27,16 @@ _ALIVE = """
         and classid::bigint = hashtext('battery-elt: run')::bigint & 4294967295
 """
 
-_LANDED = "select md5(string_agg(file_id::text, ' ' order by file_id)) as ids from raw.files"
+# What the tables are made of: the files landed and what people decided about them.
+_BASIS = """
+    select md5(concat_ws(
+        ';',
+        (select string_agg(file_id::text, ' ' order by file_id) from raw.files),
+        (select string_agg(file, ' ' order by file) from raw.exclusions),
+        (select string_agg(cell_types::text, ' ' order by pattern) from raw.cell_types),
+        (select string_agg(barcode, ' ' order by barcode) from raw.full_resolution)
+    )) as basis
+"""
 
 
 class Busy(Exception):
@@ -79,11 +88,11 @@ def since_success(connection: psycopg.Connection) -> float | None:
 
 
 def build_due(connection: psycopg.Connection) -> bool:
-    """Whether other files are landed than at the last build of a run, or that build failed."""
+    """Whether files or decisions differ from the last build of a run, or that build failed."""
     row = connection.execute(
         f"""
-        select build = 'failed' or build_of is distinct from landed.ids
-        from ({_LANDED}) as landed
+        select build = 'failed' or build_of is distinct from now.basis
+        from ({_BASIS}) as now
         left join (
             select build, build_of from raw.runs where build in ('succeeded', 'failed')
             order by run_id desc limit 1
@@ -95,9 +104,7 @@ def build_due(connection: psycopg.Connection) -> bool:
 
 def note_build(connection: psycopg.Connection, run: Run) -> None:
     """Note what the build that begins now is of."""
-    connection.execute(
-        f"update raw.runs set build_of = ({_LANDED}) where run_id = %s", [run.run_id]
-    )
+    connection.execute(f"update raw.runs set build_of = ({_BASIS}) where run_id = %s", [run.run_id])
 
 
 def wait_to_build(

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from loader.outcome import FileOnDisk, Rejection
 from loader.parts.split import Part
+from loader.raw import roles
 from loader.server import database
 
 UNREADABLE = "cannot be read"
@@ -83,15 +84,16 @@ class Zone:
         """
         statements = resources.files("loader.raw").joinpath("zone.sql").read_bytes()
         layout = f"Layout {hashlib.sha256(statements).hexdigest()[:12]}."
-        if self._schema_comment().endswith(layout):
+        if self._files_comment().endswith(layout):
             return
         try:
             with self.connection.transaction():
                 self.connection.execute(statements)
-                comment = f"{self._schema_comment()} {layout}"
+                comment = f"{self._files_comment()} {layout}"
                 self.connection.execute(
-                    psycopg.sql.SQL("comment on schema raw is {}").format(comment)
+                    psycopg.sql.SQL("comment on table raw.files is {}").format(comment)
                 )
+                roles.renew(self.connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise database.DatabaseUnavailable(
                 f"Schema raw is to be laid out first: {error.diag.message_primary}.\n"
@@ -330,8 +332,8 @@ class Zone:
         assert row is not None  # an aggregate without groups has one row
         return Totals(*row)
 
-    def _schema_comment(self) -> str:
-        query = "select coalesce(obj_description(to_regnamespace('raw'), 'pg_namespace'), '')"
+    def _files_comment(self) -> str:
+        query = "select coalesce(obj_description(to_regclass('raw.files'), 'pg_class'), '')"
         row = self.connection.execute(query).fetchone()
         return str(row[0]) if row else ""
 

@@ -214,6 +214,7 @@ def test_every_table_and_column_of_raw_has_a_comment(
         """
     )
     tables = {"files", "documents", "paths", "rejections", "runs"}
+    tables |= {"exclusions", "cell_types", "full_resolution"}
     assert {table for table, *_ in comments} == tables
     assert [row for row in comments if not all(row)] == []
 

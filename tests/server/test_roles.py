@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sysconfig
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,10 +162,99 @@ def test_tables_built_before_go_to_the_transformer(
         )
         assert owners == [("battery_transformer",)]
     finally:
-        for role in ROLES:
-            database.rows(f"drop owned by {role} cascade")
-        for role in ROLES:
-            database.rows(f"drop role {role}")
+        drop_roles(database)
+
+
+def test_schemas_made_by_an_administrator_are_enough(
+    any_database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    """Managed servers: nobody but the administrator may create anything in the database."""
+    with login(any_database) as lab:
+        any_database.rows(f"create schema raw authorization {lab}")
+        files = built.write(tmp_path / "data")
+        environment = any_database.environment | {"PGUSER": lab}
+        done = run_loader("push", "--settle", "0", files[0], env=environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert any_database.rows("select name from raw.files") == [(files[0].name,)]
+
+
+def test_a_schema_that_one_may_but_use_is_enough(
+    any_database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    with login(any_database) as lab:
+        any_database.rows("create schema raw")
+        any_database.rows("comment on schema raw is 'of the administrator'")
+        any_database.rows(f"grant usage, create on schema raw to {lab}")
+        done = run_loader("init", env=any_database.environment | {"PGUSER": lab})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert any_database.rows("select obj_description('raw'::regnamespace, 'pg_namespace')") == [
+            ("of the administrator",)
+        ]
+
+
+def test_roles_have_their_rights_on_what_an_upgrade_adds(
+    database: Database, run_loader: RunLoader
+) -> None:
+    try:
+        assert run_loader("init", "--roles", env=database.environment).returncode == 0
+        database.rows("drop table raw.exclusions")
+        database.rows("comment on table raw.files is 'Layout of an older release.'")
+        assert run_loader("init", env=database.environment).returncode == 0
+        assert database.rows(
+            "select has_table_privilege('battery_loader', 'raw.exclusions', 'insert'),"
+            " has_table_privilege('battery_transformer', 'raw.exclusions', 'select'),"
+            " has_table_privilege('battery_transformer', 'raw.exclusions', 'insert'),"
+            " has_table_privilege('battery_loader', 'raw.documents', 'update')"
+        ) == [(True, True, False, False)]
+    finally:
+        drop_roles(database)
+
+
+def test_the_owner_of_a_database_who_may_create_roles_sets_them_up(
+    any_database: Database, run_loader: RunLoader
+) -> None:
+    """Whoever builds then, the reader reads what comes."""
+    with login(any_database, "createrole") as owner, login(any_database) as builder:
+        name = any_database.environment["PGDATABASE"]
+        any_database.rows(f"alter database {name} owner to {owner}")
+        try:
+            environment = any_database.environment | {"PGUSER": owner}
+            done = run_loader("init", "--roles", env=environment)
+            assert (done.returncode, done.stderr) == (0, "")
+            any_database.rows(f"grant battery_transformer to {builder}")
+            for maker in (owner, "battery_transformer", builder):
+                done = run_loader("init", "--roles", env=any_database.environment)
+                with any_database.connect() as connection:
+                    connection.execute(f"set session authorization {maker}")
+                    connection.execute(f"create table battery.{maker} ()")
+                assert any_database.rows(
+                    "select has_table_privilege('battery_reader', %s, 'select')",
+                    f"battery.{maker}",
+                ) == [(True,)]
+        finally:
+            any_database.rows(f"alter database {name} owner to postgres")
+            any_database.rows(f"drop owned by {owner} cascade")
+            any_database.rows(f"drop owned by {builder} cascade")
+            drop_roles(any_database)
+
+
+@contextmanager
+def login(database: Database, options: str = "") -> Iterator[str]:
+    """A role that may log in and nothing else but what its options say."""
+    name = f"lab_{uuid.uuid4().hex[:12]}"
+    database.rows(f"create role {name} login {options}")
+    try:
+        yield name
+    finally:
+        database.rows(f"drop owned by {name} cascade")
+        database.rows(f"drop role {name}")
+
+
+def drop_roles(database: Database) -> None:
+    for role in ROLES:
+        database.rows(f"drop owned by {role} cascade")
+    for role in ROLES:
+        database.rows(f"drop role {role}")
 
 
 def test_a_loader_that_may_not_lay_out_says_who_may(
