@@ -18,21 +18,3 @@
         },
     }) }}
 {% endmacro %}
-
-{#
-    The CTE `pending_parts`: the parts that hold a section of the files in the CTE `pending`, rows of stg_sections.
-    Wants the CTE `parts`, all of stg_part_sections.
-#}
-{% macro pending_parts() -%}
-pending_parts as (
-    select
-        parts.file_id,
-        parts.part_no
-    from pending
-    inner join parts
-        on
-            pending.file_id = parts.file_id
-            and pending.section = parts.section
-            and pending.is_under_own_key = parts.is_under_own_key
-)
-{%- endmacro %}

@@ -97,7 +97,7 @@ def analyzed(database: Database) -> int:
     """How many times the table of points was analyzed by builds."""
     await_the_end_of_sessions(database)
     [(count,)] = database.rows(
-        "select analyze_count from pg_stat_all_tables where relname = 'stg_points'"
+        "select analyze_count from pg_stat_all_tables where relname = 'battery_cycles_interpolated'"
     )
     return int(count)
 

@@ -23,6 +23,7 @@ POSSIBLE_SUMMARIES = "battery_summaries_hold_possible_values"
 POSSIBLE_POINTS = "battery_cycles_interpolated_hold_possible_values"
 PLAUSIBLE = "plausible_for_the_cell_type"
 THROUGHPUT = "throughput_never_falls_within_a_battery"
+POINTS_WITHOUT_SUMMARY = "cycles_of_points_lie_in_the_summary_but_for_the_last"
 MISSING = "declared_constraints_are_in_the_database"
 REFERENCES = "relationships_{}_battery_id__id__ref_batteries_"
 
@@ -133,10 +134,13 @@ PLANTS = [
         Plant(f"update {SUMMARIES} set {column} = 0 where cycle_index = 15", {THROUGHPUT})
         for column in ("charge_throughput", "energy_throughput")
     ),
-    Plant(f"delete from {SUMMARIES} where battery_id = 2", {"batteries_have_summaries"}),
     Plant(
-        "delete from battery_staging.stg_summaries where file_id = 2 and cycle_index = 2",
-        {"cycles_of_points_lie_in_the_summary_but_for_the_last"},
+        f"delete from {SUMMARIES} where battery_id = 2",
+        {"batteries_have_summaries", POINTS_WITHOUT_SUMMARY},
+    ),
+    Plant(
+        f"delete from {SUMMARIES} where battery_id = 2 and cycle_index = 2",
+        {POINTS_WITHOUT_SUMMARY},
     ),
     Plant(
         """insert into battery_staging.published_cycle_lives
@@ -144,7 +148,7 @@ PLANTS = [
         {"cycle_lives_agree_with_the_published_ones"},
     ),
     Plant(
-        "update battery_staging.stg_part_sections set shape = 'unknown' where section = 'summary'",
+        "update battery_staging.stg_sections set shape = 'unknown' where section = 'summary'",
         {"files_have_sections_of_a_known_shape"},
     ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
@@ -191,7 +195,7 @@ PLANTS = [
             *more,
         )
         for name, more in (
-            ("battery_summaries", ["batteries_have_summaries"]),
+            ("battery_summaries", ["batteries_have_summaries", POINTS_WITHOUT_SUMMARY]),
             ("battery_cycles_interpolated", []),
         )
     ),
@@ -437,7 +441,7 @@ def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
 
 def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     """NaN is greater than every number: a range without an upper bound lets it through."""
-    path = pipeline.project / "models" / "marts" / "battery_summaries" / "battery_summaries.yml"
+    path = pipeline.project / "models" / "marts" / "battery_summaries.yml"
     path.write_text(path.read_text().replace("paused: [0, 1]", "paused: [0]"))
     result = pipeline.dbt("parse")
     assert result.returncode == 2

@@ -1,27 +1,40 @@
-{# The CTEs from a CTE `pending_parts` (file_id, part_no) to a CTE `column_sets` of one section of these parts. #}
-{% macro section_column_sets(section) -%}
-raw_documents as (
+{#
+    CTE `loaded`: the documents of a CTE `pending_parts` (file_id, part_no, and columns to carry along), in memory. Each is
+    looked up by its key, so that no plan compares parts with parts; and what is asked of it is carried along, so that
+    nothing un-nested is joined: the planner takes that to be of one row.
+#}
+{% macro loaded_documents() -%}
+documents as (
     select * from {{ source('raw', 'documents') }}
 ),
 
 loaded as (
     select
-        raw_documents.file_id,
-        raw_documents.first_point,
-        {{ in_memory('raw_documents.document') }} as document
-    from raw_documents
-    where
-        raw_documents.file_id = any(array(select pending_parts.file_id from pending_parts))
-        and {{ row_id('raw_documents.file_id', 'raw_documents.part_no') }} = any(
-            array(select {{ row_id('pending_parts.file_id', 'pending_parts.part_no') }} from pending_parts)
-        )
+        pending_parts.*,
+        part.first_point,
+        part.document
+    from pending_parts
+    cross join lateral (
+        select
+            documents.first_point,
+            {{ in_memory('documents.document') }} as document
+        from documents
+        where
+            documents.file_id = pending_parts.file_id
+            and documents.part_no = pending_parts.part_no
+        {{ fence() }}
+    ) as part
     {{ fence() }}
-),
+)
+{%- endmacro %}
+
+{# The CTEs from `pending_parts` to a CTE `column_sets` of one section of these parts. #}
+{% macro section_column_sets(section, carried=[]) -%}
+{{ loaded_documents() }},
 
 contents as (
     select
-        loaded.file_id,
-        loaded.first_point,
+        loaded.*,
         coalesce(
             nullif(loaded.document -> '{{ section }}', 'null'),
             {{ flattened_section('loaded.document', "'" ~ section ~ "'") }}
@@ -41,6 +54,9 @@ shaped as (
 column_sets as (
     select
         shaped.file_id,
+        {%- for column in carried %}
+        shaped.{{ column }},
+        {%- endfor %}
         column_sets.first_row,
         column_sets.cycle,
         column_sets.columns,
@@ -52,22 +68,18 @@ column_sets as (
 {%- endmacro %}
 
 {#
-    The CTEs that turn one section of the pending documents into rows: from column sets, the one piece of SQL for every
-    shape. Wants a CTE `pending_parts` (file_id, part_no); ends with a CTE `numbers`: file_id, row_index (in document
-    order, over the whole file), cycle_index and the section's `numbers` as exact decimals, its `others` as they are (jsonb),
-    for every `every`th row.
+    The CTEs that turn one section of the pending parts into rows: from column sets, the one piece of SQL for every shape.
+    Ends with a CTE `numbers`: file_id, the columns `carried`, row_index (in document order, over the whole file),
+    cycle_index and the section's `numbers` as exact decimals, its `others` as they are (jsonb), for every `every`th row.
 #}
-{% macro section_rows(section, every=1) -%}
+{% macro section_rows(section, every=1, carried=[]) -%}
 {%- set numbers, others = sections()[section].numbers, sections()[section].others -%}
 {%- set columns = numbers + others -%}
-{{ section_column_sets(section) }},
+{{ section_column_sets(section, carried) }},
 
 arrays as (
     select
-        column_sets.file_id,
-        column_sets.first_row,
-        column_sets.cycle,
-        column_sets.row_count,
+        column_sets.*,
         {%- for column in ['cycle_index'] + columns %}
         {{ column_of('column_sets.columns', column) }} as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -78,6 +90,9 @@ arrays as (
 elements as (
     select
         arrays.file_id,
+        {%- for column in carried %}
+        arrays.{{ column }},
+        {%- endfor %}
         arrays.first_row + positions.position as row_index,
         coalesce(arrays.cycle, arrays.cycle_index -> positions.position) as cycle_index,
         {%- for column in columns %}
@@ -93,6 +108,9 @@ elements as (
 numbers as (
     select
         elements.file_id,
+        {%- for column in carried %}
+        elements.{{ column }},
+        {%- endfor %}
         elements.row_index,
         {%- for column in ['cycle_index'] + numbers %}
         {{ to_number('elements.' ~ column) }} as {{ column }},

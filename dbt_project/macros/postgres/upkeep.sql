@@ -1,35 +1,70 @@
 {#
-    What an incremental mart deletes before it adds rows (pre-hooks, in the transaction of the model). None of them keeps
-    books: they compare what is published with what should be, so that a build put right by the next one stays right.
+    How tables are brought up to date. Published tables are never dropped in a plain build: what others built on them stays,
+    and readers are not held up.
 #}
 
-{# A battery whose files are all excluded or gone; its rows in the other tables go with it (on delete cascade). #}
-{% macro delete_vanished_batteries() -%}
-    {%- if is_incremental() -%}
-    delete from {{ this }} as published
-    where not exists (select 1 from {{ ref('int_runs').render() }} as runs where runs.battery_id = published.id)
-    {%- endif -%}
+{#
+    Incremental strategy `replace`: the table holds afterwards what the select gives, no more and no less. Rows are deleted,
+    changed and added where they differ, in one transaction; one that stays as it is is not written.
+    https://docs.getdbt.com/docs/build/incremental-strategy (custom strategies)
+#}
+{% macro get_incremental_replace_sql(arg_dict) -%}
+    {%- set table = arg_dict['target_relation'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | list -%}
+    {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
+    {%- set same_key = [] -%}
+    {%- for key in keys -%}
+        {%- do same_key.append('published.' ~ key ~ ' = fresh.' ~ key) -%}
+    {%- endfor -%}
+    delete from {{ table }} as published
+    where not exists (
+        select 1 from {{ arg_dict['temp_relation'] }} as fresh
+        where {{ same_key | join(' and ') }}
+    );
+
+    update {{ table }} as published
+    set
+        {%- for column in columns %}
+        {{ column }} = fresh.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ arg_dict['temp_relation'] }} as fresh
+    where
+        {{ same_key | join(' and ') }}
+        and row(published.{{ columns | join(', published.') }})
+        is distinct from row(fresh.{{ columns | join(', fresh.') }});
+
+    insert into {{ table }} ({{ columns | join(', ') }})
+    select fresh.{{ columns | join(', fresh.') }}
+    from {{ arg_dict['temp_relation'] }} as fresh
+    where not exists (
+        select 1 from {{ table }} as published
+        where {{ same_key | join(' and ') }}
+    )
 {%- endmacro %}
 
 {#
-    All points of a file that is no run any more, or of a run whose battery or cycle numbers changed. Points of a file are
-    published in one transaction, so that its first row tells of all; walking from first row to first row on the primary
-    key (PostgreSQL wiki, "Loose indexscan") costs one look-up a file, however many points there are.
+    Points are taken from documents, which is dear, so they are not compared one by one: `int_published_runs` says under which
+    battery and offset a file's points went in. It is written in their transaction, so that neither is ever without the
+    other. All points of a file go where it is no run any more, where battery or offset differ, and where points and record
+    do not know of each other; its record goes with them, and the model adds them anew.
+    The first points are found by walking from one to the next on the primary key (PostgreSQL wiki, "Loose indexscan"): one
+    look-up a file, however many points there are.
 #}
 {% macro delete_misplaced_points() -%}
+    {%- set published_runs = ref('int_published_runs').render() -%}
     {%- if is_incremental() -%}
     with recursive first_points as (
         (
-            select published.id, published.battery_id, published.cycle_index
+            select published.id
             from {{ this }} as published
             order by published.id
             limit 1
         )
         union all
-        select following.id, following.battery_id, following.cycle_index
+        select following.id
         from first_points
         cross join lateral (
-            select published.id, published.battery_id, published.cycle_index
+            select published.id
             from {{ this }} as published
             where published.id >= {{ row_id('((first_points.id >> 32) + 1)', 0) }}
             order by published.id
@@ -38,21 +73,23 @@
     ),
 
     misplaced as (
-        select first_points.id >> 32 as file_id
-        from first_points
-        left join {{ ref('int_runs').render() }} as runs on first_points.id >> 32 = runs.file_id
-        left join lateral (
-            select points.cycle_index
-            from {{ ref('stg_points').render() }} as points
-            where
-                points.file_id = first_points.id >> 32
-                and points.point_index = first_points.id - {{ row_id('(first_points.id >> 32)', 0) }}
-            offset 0 -- joined as a whole, all points would be read
-        ) as points on true
+        select coalesce(published_runs.file_id, first_points.id >> 32) as file_id
+        from {{ published_runs }} as published_runs
+        full join first_points on published_runs.file_id = first_points.id >> 32
+        left join {{ ref('int_runs').render() }} as runs
+            on
+                published_runs.file_id = runs.file_id
+                and published_runs.battery_id = runs.battery_id
+                and published_runs.cycle_offset = runs.cycle_offset
         where
             runs.run_number is null
-            or runs.battery_id <> first_points.battery_id
-            or points.cycle_index + runs.cycle_offset is distinct from first_points.cycle_index
+            or published_runs.has_points <> (first_points.id is not null)
+    ),
+
+    forgotten as (
+        delete from {{ published_runs }} as published_runs
+        using misplaced
+        where published_runs.file_id = misplaced.file_id
     )
 
     delete from {{ this }} as published
@@ -60,7 +97,29 @@
     where
         published.id >= {{ row_id('misplaced.file_id', 0) }}
         and published.id < {{ row_id('(misplaced.file_id + 1)', 0) }}
+    {%- elif execute -%}
+    delete from {{ published_runs }}
     {%- endif -%}
+{%- endmacro %}
+
+{% macro note_published_runs() -%}
+    {%- set published_runs = ref('int_published_runs').render() -%}
+    insert into {{ published_runs }} (file_id, battery_id, cycle_offset, has_points)
+    select
+        runs.file_id,
+        runs.battery_id,
+        runs.cycle_offset,
+        exists (
+            select 1
+            from {{ this }} as published
+            where
+                published.id >= {{ row_id('runs.file_id', 0) }}
+                and published.id < {{ row_id('(runs.file_id + 1)', 0) }}
+        ) as has_points
+    from {{ ref('int_runs').render() }} as runs
+    where
+        runs.run_number is not null
+        and not exists (select 1 from {{ published_runs }} as done where done.file_id = runs.file_id)
 {%- endmacro %}
 
 {#

@@ -1,7 +1,18 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace',
+        unique_key='battery_id',
+        indexes=[{'columns': ['battery_id'], 'unique': true}],
+    )
+}}
+
 with
 
 runs as (
-    select * from {{ ref('int_runs') }}
+    select *
+    from {{ ref('int_runs') }}
+    where run_number = 1
 ),
 
 cell_types as (
@@ -12,18 +23,23 @@ summaries as (
     select * from {{ ref('int_summaries') }}
 ),
 
-typed as (
+candidates as (
     select
         runs.battery_id,
         cell_types.cell,
         cell_types.pattern,
         cell_types.nominal_capacity,
         row_number() over (
-            partition by runs.battery_id order by length(cell_types.pattern) desc nulls last, cell_types.pattern asc nulls last
+            partition by runs.battery_id order by length(cell_types.pattern) desc nulls last, cell_types.pattern asc
         ) as preference
     from runs
     left join cell_types on runs.file_name like {{ glob_to_like('cell_types.pattern') }}
-    where runs.run_number = 1
+),
+
+typed as (
+    select candidates.*
+    from candidates
+    where candidates.preference = 1
 ),
 
 known as (
@@ -76,7 +92,6 @@ nominal as (
         0.8 * coalesce(typed.nominal_capacity, medians.early_median_capacity) as end_of_life_capacity
     from typed
     left join medians on typed.battery_id = medians.battery_id
-    where typed.preference = 1
 ),
 
 thresholds as (

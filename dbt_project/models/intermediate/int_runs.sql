@@ -1,4 +1,12 @@
-{{ config(materialized='table', post_hook="{{ analyze_new_rows() }}") }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace',
+        unique_key='file_id',
+        indexes=[{'columns': ['file_id'], 'unique': true}],
+        post_hook="{{ analyze_new_rows() }}",
+    )
+}}
 
 with recursive
 

@@ -9,55 +9,33 @@
 
 with
 
-parts as (
+files as (
+    select * from {{ ref('stg_files') }}
+),
+
+part_sections as (
     select *
     from {{ ref('stg_part_sections') }}
     where section = 'document'
 ),
 
-files as (
-    select * from {{ ref('stg_files') }}
-),
-
-documents as (
-    select * from {{ source('raw', 'documents') }}
-),
-
 -- what a file says of itself is in its part 0; a part of a large table among it, in a later one
-pending as (
+pending_parts as (
     select
-        parts.file_id,
-        parts.part_no
-    from parts
+        part_sections.file_id,
+        part_sections.part_no
+    from part_sections
     where
-        (parts.part_no = 0 or parts.column_names && array['barcode', 'protocol', 'channel_id', 'metadata'])
-        {% if is_incremental() %}
-        and not exists (select 1 from {{ this }} as headers where headers.file_id = parts.file_id)
-        {% endif %}
+        (
+            part_sections.part_no = 0
+            or part_sections.column_names && array['barcode', 'protocol', 'channel_id', 'metadata']
+        )
+        and {{ is_new('part_sections.file_id') }}
 ),
 
-chosen as (
-    select
-        documents.file_id,
-        documents.document
-    from documents
-    inner join pending
-        on
-            documents.file_id = pending.file_id
-            and documents.part_no = pending.part_no
-    where documents.file_id = any(array(select wanted.file_id from pending as wanted))
-    {{ fence() }}
-),
+{{ loaded_documents() }},
 
-loaded as (
-    select
-        chosen.file_id,
-        {{ in_memory('chosen.document') }} as document
-    from chosen
-    {{ fence() }}
-),
-
-held as (
+headers as (
     select
         loaded.file_id,
         loaded.document -> 'barcode' as barcode,
@@ -72,14 +50,14 @@ held as (
 
 typed as (
     select
-        held.file_id,
-        {{ to_text('held.barcode') }} as barcode,
-        {{ to_text('held.metadata_barcode') }} as metadata_barcode,
-        {{ to_text('held.protocol') }} as protocol,
-        {{ to_text('held.metadata_protocol') }} as metadata_protocol,
-        {{ to_number('held.channel_id') }} as channel_id,
-        {{ to_number('held.metadata_channel_id') }} as metadata_channel_id
-    from held
+        headers.file_id,
+        {{ to_text('headers.barcode') }} as barcode,
+        {{ to_text('headers.metadata_barcode') }} as metadata_barcode,
+        {{ to_text('headers.protocol') }} as protocol,
+        {{ to_text('headers.metadata_protocol') }} as metadata_protocol,
+        {{ to_number('headers.channel_id') }} as channel_id,
+        {{ to_number('headers.metadata_channel_id') }} as metadata_channel_id
+    from headers
     {{ fence() }}
 ),
 

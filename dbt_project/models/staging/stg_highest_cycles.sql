@@ -10,7 +10,10 @@
 with
 
 headers as (
-    select * from {{ ref('stg_headers') }}
+    select
+        *,
+        count(*) over (partition by barcode) as files_of_barcode
+    from {{ ref('stg_headers') }}
 ),
 
 sections as (
@@ -19,26 +22,18 @@ sections as (
     where section = 'cycles_interpolated' and row_count > 0
 ),
 
-parts as (
+part_sections as (
     select * from {{ ref('stg_part_sections') }}
 ),
 
 -- only a battery of several files is numbered on from run to run; of the others no one asks
-barcodes as (
-    select headers.barcode
-    from headers
-    group by headers.barcode
-    having count(*) > 1
-),
-
 pending as (
     select sections.*
     from sections
     inner join headers on sections.file_id = headers.file_id
-    inner join barcodes on headers.barcode = barcodes.barcode
-    {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as highest_cycles where highest_cycles.file_id = sections.file_id)
-    {% endif %}
+    where
+        headers.files_of_barcode > 1
+        and {{ is_new('sections.file_id') }}
 ),
 
 {{ pending_parts() }},
@@ -56,12 +51,29 @@ cycles as (
     {{ fence() }}
 ),
 
-final as (
+numbers as (
     select
         cycles.file_id,
-        max({{ highest_cycle('cycles.cycle_index') }}) as highest_cycle
+        {{ to_number('element.value') }} as cycle_index
     from cycles
-    group by cycles.file_id
+    left join lateral jsonb_array_elements(cycles.cycle_index) as element on true
+    {{ fence() }}
+),
+
+doubles as (
+    select
+        numbers.file_id,
+        {{ to_double('numbers.cycle_index') }} as cycle_index
+    from numbers
+    {{ fence() }}
+),
+
+final as (
+    select
+        doubles.file_id,
+        max({{ to_whole_number('doubles.cycle_index') }}) as highest_cycle
+    from doubles
+    group by doubles.file_id
 )
 
 select * from final

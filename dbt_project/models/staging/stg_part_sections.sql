@@ -13,16 +13,14 @@ files as (
     select * from {{ ref('stg_files') }}
 ),
 
+documents as (
+    select * from {{ source('raw', 'documents') }}
+),
+
 pending as (
     select files.file_id
     from files
-    {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as parts where parts.file_id = files.file_id)
-    {% endif %}
-),
-
-documents as (
-    select * from {{ source('raw', 'documents') }}
+    where {{ is_new('files.file_id') }}
 ),
 
 loaded as (
@@ -36,12 +34,9 @@ loaded as (
     {{ fence() }}
 ),
 
-nested as (
+own as (
     select
-        loaded.file_id,
-        loaded.part_no,
-        loaded.first_point,
-        loaded.document,
+        loaded.*,
         section_names.section,
         nullif(
             case section_names.section
@@ -59,13 +54,13 @@ nested as (
 
 sections as (
     select
-        nested.file_id,
-        nested.part_no,
-        nested.first_point,
-        nested.section,
-        nested.content is not null as is_under_own_key,
-        coalesce(nested.content, {{ flattened_section('nested.document', 'nested.section') }}) as content
-    from nested
+        own.file_id,
+        own.part_no,
+        own.first_point,
+        own.section,
+        own.content is not null as is_under_own_key,
+        coalesce(own.content, {{ flattened_section('own.document', 'own.section') }}) as content
+    from own
     {{ fence() }}
 ),
 
@@ -101,46 +96,23 @@ set_facts as materialized (
     left join lateral ({{ column_sets('shaped.content', 'shaped.shape', 'shaped.first_point') }}) as column_sets on true
 ),
 
-column_names as (
-    select
-        set_facts.file_id,
-        set_facts.part_no,
-        set_facts.section,
-        array_agg(distinct names.column_name) as column_names
-    from set_facts
-    cross join lateral unnest(set_facts.column_names) as names (column_name)
-    group by set_facts.file_id, set_facts.part_no, set_facts.section
-),
-
-totals as (
+-- a set stands once for each of its columns: what is counted once a set is taken at the first
+final as (
     select
         set_facts.file_id,
         set_facts.part_no,
         set_facts.section,
         set_facts.is_under_own_key,
         set_facts.shape,
-        coalesce(sum(set_facts.row_count), 0)::bigint as row_count,
-        jsonb_agg(set_facts.cycle_starts) filter (where set_facts.cycle_starts is not null) as cycle_starts
+        coalesce(sum(set_facts.row_count) filter (where coalesce(names.position, 1) = 1), 0)::bigint
+            as row_count,
+        array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names,
+        jsonb_agg(set_facts.cycle_starts)
+        filter (where set_facts.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts
     from set_facts
-    group by set_facts.file_id, set_facts.part_no, set_facts.section, set_facts.is_under_own_key, set_facts.shape
-),
-
-final as (
-    select
-        totals.file_id,
-        totals.part_no,
-        totals.section,
-        totals.is_under_own_key,
-        totals.shape,
-        totals.row_count,
-        column_names.column_names,
-        totals.cycle_starts
-    from totals
-    left join column_names
-        on
-            totals.file_id = column_names.file_id
-            and totals.part_no = column_names.part_no
-            and totals.section = column_names.section
+    left join lateral unnest(set_facts.column_names) with ordinality as names (column_name, position) on true
+    group by
+        set_facts.file_id, set_facts.part_no, set_facts.section, set_facts.is_under_own_key, set_facts.shape
 )
 
 select * from final

@@ -1,8 +1,15 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        indexes=[{'columns': ['file_id']}],
+        post_hook="{{ analyze_new_rows() }}",
+    )
+}}
 
 with
 
-parts as (
+part_sections as (
     select *
     from {{ ref('stg_part_sections') }}
     where section <> 'document' and shape is not null
@@ -11,11 +18,15 @@ parts as (
 -- flattened keys count only where no part holds the section itself
 chosen as (
     select
-        parts.*,
-        bool_or(parts.is_under_own_key) over (partition by parts.file_id, parts.section) as file_is_under_own_key
-    from parts
+        part_sections.*,
+        bool_or(part_sections.is_under_own_key) over (
+            partition by part_sections.file_id, part_sections.section
+        ) as is_under_own_key_somewhere
+    from part_sections
+    where {{ is_new('part_sections.file_id') }}
 ),
 
+-- a part stands once for each of its columns: its rows are counted at the first
 sections as (
     select
         chosen.file_id,
@@ -25,21 +36,12 @@ sections as (
             when count(distinct chosen.shape) filter (where chosen.shape <> 'empty') > 1 then 'unknown'
             else coalesce(max(chosen.shape) filter (where chosen.shape <> 'empty'), 'empty')
         end as shape,
-        sum(chosen.row_count)::bigint as row_count
+        sum(chosen.row_count) filter (where coalesce(names.position, 1) = 1)::bigint as row_count,
+        array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names
     from chosen
-    where chosen.is_under_own_key = chosen.file_is_under_own_key
+    left join lateral unnest(chosen.column_names) with ordinality as names (column_name, position) on true
+    where chosen.is_under_own_key = chosen.is_under_own_key_somewhere
     group by chosen.file_id, chosen.section, chosen.is_under_own_key
-),
-
-column_names as (
-    select
-        parts.file_id,
-        parts.section,
-        parts.is_under_own_key,
-        array_agg(distinct names.column_name) as column_names
-    from parts
-    cross join lateral unnest(parts.column_names) as names (column_name)
-    group by parts.file_id, parts.section, parts.is_under_own_key
 ),
 
 final as (
@@ -49,13 +51,8 @@ final as (
         sections.is_under_own_key,
         sections.shape,
         case when sections.shape = 'unknown' then 0 else sections.row_count end as row_count,
-        coalesce(column_names.column_names, '{}') as column_names
+        coalesce(sections.column_names, '{}') as column_names
     from sections
-    left join column_names
-        on
-            sections.file_id = column_names.file_id
-            and sections.section = column_names.section
-            and sections.is_under_own_key = column_names.is_under_own_key
 )
 
 select * from final

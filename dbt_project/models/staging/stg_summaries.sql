@@ -12,32 +12,32 @@
 with
 
 sections as (
-    select * from {{ ref('stg_sections') }}
+    select *
+    from {{ ref('stg_sections') }}
     where section = 'summary' and row_count > 0
 ),
 
-parts as (
+part_sections as (
     select * from {{ ref('stg_part_sections') }}
 ),
 
 pending as (
     select
         sections.*,
-        -- without any cycle number, the position is_latest_of_cycle in
+        -- without any cycle number, the position stands in
         sections.shape = 'by cycle' or 'cycle_index' = any(sections.column_names) as is_numbered
     from sections
-    {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as summaries where summaries.file_id = sections.file_id)
-    {% endif %}
+    where {{ is_new('sections.file_id') }}
 ),
 
-{{ pending_parts() }},
+{{ pending_parts(carried=['is_numbered']) }},
 
-{{ section_rows('summary') }},
+{{ section_rows('summary', carried=['is_numbered']) }},
 
 typed as (
     select
         numbers.file_id,
+        numbers.is_numbered,
         numbers.row_index as summary_index,
         {{ to_double('numbers.cycle_index') }} as cycle_index,
         {%- for measurement in measurements %}
@@ -53,7 +53,7 @@ numbered as (
         typed.file_id,
         typed.summary_index,
         case
-            when pending.is_numbered then {{ to_whole_number('typed.cycle_index') }}
+            when typed.is_numbered then {{ to_whole_number('typed.cycle_index') }}
             when typed.summary_index <= 2147483647 then typed.summary_index::integer
         end as cycle_index,
         {%- for measurement in measurements %}
@@ -61,13 +61,11 @@ numbered as (
         {%- endfor %}
         typed.date_time_iso
     from typed
-    inner join pending on typed.file_id = pending.file_id
 ),
 
 final as (
     select
         numbered.*,
-        -- of a cycle that occurs twice in one file the later row is_latest_of_cycle
         numbered.cycle_index is not null
         and row_number() over (
             partition by numbered.file_id, numbered.cycle_index

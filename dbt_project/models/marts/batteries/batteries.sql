@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key='id',
-        pre_hook="{{ delete_vanished_batteries() }}",
-    )
-}}
+{{ config(unique_key='id') }}
 
 with
 

@@ -2,16 +2,19 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        indexes=[{'columns': ['battery_id', 'cycle_index']}, {'columns': ['cycle_index']}],
+        indexes=[
+            {'columns': ['battery_id', 'cycle_index']},
+            {'columns': ['cycle_index']},
+            {'columns': ['time', 'voltage', 'current_', 'temperature', 'charge_capacity', 'discharge_capacity'], 'type': 'brin'},
+        ],
         pre_hook="{{ delete_misplaced_points() }}",
+        post_hook=["{{ note_published_runs() }}", "{{ analyze_new_rows() }}"],
     )
 }}
 
-with
+{%- set measurements = sections().cycles_interpolated.numbers %}
 
-points as (
-    select * from {{ ref('stg_points') }}
-),
+with
 
 runs as (
     select *
@@ -19,45 +22,122 @@ runs as (
     where run_number is not null
 ),
 
--- a file's rows are published in one transaction, so that the first proves them all
+published_runs as (
+    select * from {{ ref('int_published_runs') }}
+),
+
+sections as (
+    select *
+    from {{ ref('stg_sections') }}
+    where section = 'cycles_interpolated' and row_count > 0
+),
+
+part_sections as (
+    select * from {{ ref('stg_part_sections') }}
+),
+
 pending as (
     select
         runs.file_id,
         runs.battery_id,
-        runs.cycle_offset
+        runs.cycle_offset,
+        section.section,
+        section.is_under_own_key,
+        'time' = any(section.column_names) as has_time,
+        -- lowest `test_time` by cycle, of all parts of the file
+        (
+            select jsonb_object_agg(starts.cycle_index, starts.test_time)
+            from (
+                select
+                    start.key as cycle_index,
+                    min(start.value::numeric)::float8 as test_time
+                from part_sections
+                cross join lateral jsonb_array_elements(part_sections.cycle_starts) as of_set (starts)
+                cross join lateral jsonb_each_text(of_set.starts) as start
+                where
+                    part_sections.file_id = section.file_id
+                    and part_sections.section = section.section
+                    and part_sections.is_under_own_key = section.is_under_own_key
+                group by start.key
+            ) as starts
+        ) as cycle_starts
     from runs
+    cross join
+        lateral (
+            select sections.*
+            from sections
+            where sections.file_id = runs.file_id
+            {{ fence() }}
+        ) as section
     {% if is_incremental() %}
-    where
-        not exists (
-            select 1
-            from {{ this }} as published
-            where
-                published.id >= {{ row_id('runs.file_id', 0) }}
-                and published.id < {{ row_id('(runs.file_id + 1)', 0) }}
-        )
+    where not exists (select 1 from published_runs where published_runs.file_id = runs.file_id)
     {% endif %}
+    {{ fence() }}
+),
+
+{{ pending_parts(carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']) }},
+
+{{ section_rows(
+    'cycles_interpolated', every=var('sample_every'), carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']
+) }},
+
+doubles as (
+    select
+        numbers.file_id,
+        numbers.battery_id,
+        numbers.cycle_offset,
+        numbers.has_time,
+        numbers.cycle_starts,
+        numbers.row_index as point_index,
+        {{ to_double('numbers.cycle_index') }} as cycle_index,
+        {%- for measurement in measurements %}
+        {{ to_double('numbers.' ~ measurement) }} as {{ measurement }},
+        {%- endfor %}
+        {{ to_text('numbers.step_type') }} as step_type
+    from numbers
+    {{ fence() }}
+),
+
+numbered as (
+    select
+        doubles.*,
+        {{ to_whole_number('doubles.cycle_index') }} as cycle_number
+    from doubles
+),
+
+timed as (
+    select
+        numbered.*,
+        (numbered.cycle_starts ->> numbered.cycle_number::text)::float8 as cycle_start
+    from numbered
+    {{ fence() }}
+),
+
+points as (
+    select
+        {{ row_id('timed.file_id', 'timed.point_index') }} as id,
+        timed.battery_id,
+        (timed.cycle_number + timed.cycle_offset)::integer as cycle_index,
+        case
+            when timed.has_time then timed.time
+            else {{ difference('timed.test_time', 'timed.cycle_start') }}
+        end as time,
+        timed.voltage,
+        timed.current as current_,
+        timed.temperature,
+        timed.charge_capacity,
+        timed.discharge_capacity,
+        timed.step_type
+    from timed
+    where timed.cycle_number + timed.cycle_offset <= 2147483647
 ),
 
 final as (
-    select
-        {{ row_id('points.file_id', 'points.point_index') }} as id,
-        pending.battery_id,
-        (points.cycle_index + pending.cycle_offset)::integer as cycle_index,
-        points.time,
-        points.voltage,
-        points.current_,
-        points.temperature,
-        points.charge_capacity,
-        points.discharge_capacity,
-        points.step_type
+    select points.*
     from points
-    inner join pending on points.file_id = pending.file_id
-    where
-        points.file_id = any(array(select wanted.file_id from pending as wanted))
-        and points.cycle_index + pending.cycle_offset <= 2147483647
-        and coalesce(
-            points.time, points.voltage, points.current_, points.temperature, points.charge_capacity, points.discharge_capacity
-        ) is not null
+    where coalesce(
+        points.time, points.voltage, points.current_, points.temperature, points.charge_capacity, points.discharge_capacity
+    ) is not null
 )
 
 select * from final

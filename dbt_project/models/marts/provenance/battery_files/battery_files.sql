@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(unique_key='file_id') }}
 
 with
 
