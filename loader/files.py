@@ -9,8 +9,8 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 LARGEST = 4 * 2**30
 """Bytes a file may have when decompressed, unless told otherwise."""
@@ -37,8 +37,7 @@ class Rejected(Exception):
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The decompressed bytes of a file, as they are, and their sha256 (32 bytes)."""
 
     data: bytes

@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 
 from loader.outcome import FileOnDisk, Outcome
-from loader.raw import land, zone
+from loader.raw import zone
+from loader.raw.land import Lander
 from loader.server import database
 
 
@@ -55,24 +56,22 @@ def main() -> None:
     try:
         with zone.opened() as raw:
             tasks.send(Ready())
-            while True:
-                _land(raw, tasks.recv(), tasks)
+            _land(raw, tasks)
     except (psycopg.Error, database.DatabaseUnavailable) as error:
         tasks.send(Lost(str(error).strip()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _land(raw: zone.Zone, task: Task, tasks: Connection) -> None:
-    outcome = land.land(
-        raw,
-        FileOnDisk.at(task.file),
-        task.file_id,
-        task.part_size,
-        lambda share: tasks.send(Progress(share)),
-        max_file_size=task.max_file_size,
-    )
-    tasks.send(outcome)
+def _land(raw: zone.Zone, tasks: Connection) -> None:
+    lander: Lander | None = None
+    while True:
+        task: Task = tasks.recv()
+        lander = lander or Lander(raw, task.part_size, task.max_file_size)
+        outcome = lander.land(
+            FileOnDisk.at(task.file), task.file_id, lambda share: tasks.send(Progress(share))
+        )
+        tasks.send(outcome)
 
 
 def _end_with_parent() -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
-from loader.parse import parse
-from loader.parts.split import dump
+from loader.parts.pieces import pieces
 
 _CHUNK = 2**20  # bytes read at once
 
@@ -19,64 +18,50 @@ Extent = tuple[int, int]
 """Where in the temporary file a piece begins and how long it is, in bytes."""
 
 
-def whole(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Give a document as JSON text, piece by piece, from the JSON of its parts in order.
+@dataclass
+class _Node:
+    """An array or an object: its pieces, and the arrays and objects that go on within it."""
 
-    Takes disk space of the size of the document, in the folder for temporary files. Raises
-    `Rejected` for what `loader.documents.parse` cannot read.
+    brackets: bytes = b"{}"
+    extents: list[Extent] = field(default_factory=list)
+    inner: dict[bytes, _Node] = field(default_factory=dict)
+
+
+def whole(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Give a document as JSON text, bit by bit, from the JSON of its parts in order.
+
+    Takes disk space of the size of the document, in the folder for temporary files.
     """
+    document = _Node()
     with tempfile.TemporaryFile() as file:
-        spool = _Spool(file)
-        document = _Node(b"{}")
-        for json in parts:
-            spool.add(document, parse(json))
-        yield from spool.text(document)
+        for part in parts:
+            for path, brackets, inner in pieces(part):
+                node = document
+                for key in path:
+                    node = node.inner.setdefault(key, _Node())
+                node.brackets = brackets
+                if inner:
+                    node.extents.append((file.tell(), len(inner)))
+                    file.write(inner)
+        yield from _text(file, document)
     yield b"\n"
 
 
-@dataclass
-class _Node:
-    """An array or an object: what stands in it as pieces of JSON, and what goes on in each part."""
+def _text(file: IO[bytes], node: _Node) -> Iterator[bytes]:
+    before = node.brackets[:1]
+    for extent in node.extents:
+        yield before
+        yield from _read(file, extent)
+        before = b", "
+    for key, inner in node.inner.items():
+        yield before + key + b": "
+        yield from _text(file, inner)
+        before = b", "
+    yield node.brackets[1:] if before == b", " else node.brackets
 
-    brackets: bytes
-    pieces: list[Extent] = field(default_factory=list)
-    inner: dict[str, _Node] = field(default_factory=dict)
 
-
-class _Spool:
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def add(self, node: _Node, value: list[Any] | dict[str, Any]) -> None:
-        """Add the elements of an array, or the members of an object, to those of earlier parts."""
-        if isinstance(value, dict):
-            nested = {key: item for key, item in value.items() if isinstance(item, list | dict)}
-            for key, item in nested.items():
-                brackets = b"[]" if isinstance(item, list) else b"{}"
-                self.add(node.inner.setdefault(key, _Node(brackets)), item)
-            value = {key: item for key, item in value.items() if key not in nested}
-        if value:
-            node.pieces.append(self._keep(dump(value)[1:-1]))
-
-    def text(self, node: _Node) -> Iterator[bytes]:
-        before = node.brackets[:1]
-        for piece in node.pieces:
-            yield before
-            yield from self._read(piece)
-            before = b","
-        for key, inner in node.inner.items():
-            yield before + dump(key) + b":"
-            yield from self.text(inner)
-            before = b","
-        yield node.brackets[1:] if before == b"," else node.brackets
-
-    def _keep(self, json: bytes) -> Extent:
-        start = self._file.tell()
-        self._file.write(json)
-        return start, len(json)
-
-    def _read(self, piece: Extent) -> Iterator[bytes]:
-        start, length = piece
-        self._file.seek(start)
-        for done in range(0, length, _CHUNK):
-            yield self._file.read(min(_CHUNK, length - done))
+def _read(file: IO[bytes], extent: Extent) -> Iterator[bytes]:
+    start, length = extent
+    file.seek(start)
+    for done in range(0, length, _CHUNK):
+        yield file.read(min(_CHUNK, length - done))

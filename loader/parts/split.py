@@ -1,33 +1,17 @@
-"""A document in parts that PostgreSQL can hold, and the parts together again."""
+"""A document in parts that PostgreSQL can hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import count
-from typing import Any
 
-import orjson
-
-from loader.files import Rejected
-from loader.parts.tables import Table, tables
-
-Json = dict[str, Any]
+from loader.parts.tables import Members, Table, table
+from loader.parts.text import Span, Text
 
 _LARGEST_SLICE = 8 * 2**20
 """Bytes. Of a file in slices of 32 MiB a server takes a third longer to land, a fifth to build."""
-
-_FILL = 0.9
-"""The share of a slice to aim at: rows differ in length, and one too long is made again."""
-
-_SAMPLES = 8
-"""Places to look at to tell the length of a row; a thousandth of the rows at each."""
-
-# https://www.postgresql.org/docs/current/datatype-numeric.html: up to 131072 digits before the
-# decimal point, up to 16383 after it.
-_HIGHEST_EXPONENT = 131_071
-_LOWEST_EXPONENT = -16_383
 
 
 @dataclass(frozen=True)
@@ -35,159 +19,89 @@ class Part:
     """One row of `raw.documents`.
 
     `number` counts from 0; `first_point` is the zero-based index, in its table, of the first row
-    held (0 for part 0); `json` is the part as compact JSON; `nulls` counts the `null`s in it,
-    leaving out those in keys that are repeated from slice to slice.
+    held (0 for part 0); `json` is the part as JSON.
     """
 
     number: int
     first_point: int
     json: bytes
-    nulls: int
 
 
-def split(document: Json, size_bytes: int, part_size: int) -> Iterator[Part]:
-    """Give the parts of a document in order, each made when asked for.
+def split(document: bytes, part_size: int) -> Iterator[Part]:
+    """Give the parts of a JSON object in order, each made when asked for.
 
-    `size_bytes` is the length of the decompressed text, `part_size` (bytes) what a part should not
-    exceed. A text up to that is one part, whole. Of a longer one part 0 holds everything but the
-    large tables: those that must go for part 0 to fit, the largest first; the later parts hold
-    slices of these, in document order, of 8 MiB at most. Longer than that or than `part_size` can
-    be: a slice of a single row, and part 0 where what is no table is. The parts depend on nothing
-    but the arguments. Raises `Rejected` for a number PostgreSQL cannot hold.
+    `part_size` (bytes) is what a part should not exceed. A text up to that is one part, whole. Of a
+    longer one part 0 holds everything but the large tables: those that must go for part 0 to fit,
+    the largest first; the later parts hold slices of these, in document order, of 8 MiB at most.
+    Longer than that or than `part_size` can be: a slice of a single row, and part 0 where what is
+    no table is. Of a key twice, in the document, in a table or in a cycle, the last stands, as in
+    PostgreSQL. The parts depend on nothing but the arguments.
     """
-    if size_bytes <= part_size:
-        yield _part(0, 0, dump(document), 0)
+    if len(document) <= part_size:
+        yield Part(0, 0, document)
         return
-    small, large = _divide(document, part_size)
-    yield _part(0, 0, _object(small), 0)
+    text = Text(document)
+    small, large = _divide(text, part_size)
+    members = (key + b":" + text.bytes_of(span) for key, span in small.items())
+    yield Part(0, 0, b"{" + b",".join(members) + b"}")
     numbers = count(1)
-    for table in large:
-        for first_point, json, repeated in _slices(table, min(part_size, _LARGEST_SLICE)):
-            yield _part(next(numbers), first_point, json, repeated)
+    for one in large:
+        for first_point, json in _slices(one, min(part_size, _LARGEST_SLICE)):
+            yield Part(next(numbers), first_point, json)
 
 
-def non_finite_count(data: bytes, nulls: int) -> int:
-    """How many NaN and infinities the text had: the nulls of all its parts less its own.
-
-    Too low, but never negative, where a text has a key twice or writes "null" with escapes.
-    """
-    return max(0, nulls - data.count(b"null"))
-
-
-def join(parts: Iterable[Json]) -> Json:
-    """Put the parsed parts of one document, in order, together again (the first is added to)."""
-    document: Json = {}
-    for part in parts:
-        _merge(document, part)
-    return document
-
-
-def dump(value: object) -> bytes:
-    """Write compact JSON: NaN and the infinities as null, a `Decimal` with its own digits.
-
-    Raises `Rejected` for a number PostgreSQL cannot hold.
-    """
-    try:
-        return orjson.dumps(value, default=_digits)
-    except orjson.JSONEncodeError as error:
-        if isinstance(error.__cause__, Rejected):
-            raise error.__cause__ from None
-        raise
-
-
-def _digits(value: object) -> orjson.Fragment:
-    if not isinstance(value, Decimal):
-        raise TypeError
-    exponent = value.as_tuple().exponent
-    lowest = exponent if isinstance(exponent, int) else 0
-    if value.adjusted() > _HIGHEST_EXPONENT or lowest < _LOWEST_EXPONENT:
-        raise Rejected("a number out of range", f"{value:.3e}, which PostgreSQL cannot hold")
-    return orjson.Fragment(str(value))
-
-
-def _divide(document: Json, part_size: int) -> tuple[dict[str, bytes], list[Table]]:
-    """What stays in part 0, as JSON by key, and the tables that are cut, in document order."""
-    candidates = list(tables(document))
-    # Twice the size: an estimate a little too high is not to make a table large.
-    large = {t for t in candidates if t.length * _row_size(t) > 2 * part_size}
-    gone = {key for table in large for key in table.keys}
-    small = {key: dump(value) for key, value in document.items() if key not in gone}
-    sizes = {t: sum(len(small[key]) for key in t.keys) for t in candidates if t not in large}
-    for table in sorted(sizes, key=lambda table: sizes[table], reverse=True):
+def _divide(text: Text, part_size: int) -> tuple[Members, list[Table]]:
+    """What stays in part 0, and the tables that are cut, in document order."""
+    members = text.members(text.root(), nested=True)
+    small = dict(members)
+    sections = _sections(text, members)
+    sizes = [sum(span.size for span in section.values()) for section in sections]
+    large: dict[int, Table] = {}
+    for place in sorted(range(len(sections)), key=lambda place: sizes[place], reverse=True):
         if _size(small) <= part_size:
             break
-        large.add(table)
-        for key in table.keys:
-            del small[key]
-    return small, [table for table in candidates if table in large]
+        cut = table(text, sections[place])
+        if cut is not None and cut.length > 0:
+            large[place] = cut
+            for key in sections[place]:
+                del small[key]
+    return small, [large[place] for place in sorted(large)]
 
 
-def _row_size(table: Table) -> float:
-    """About how many bytes a row (a cycle) takes."""
-    if table.length <= _SAMPLES:
-        return len(dump(table.take(0, table.length))) / table.length
-    # Not the first row: what is no column stands with it.
-    width = max(1, table.length // (100 * _SAMPLES))
-    last = table.length - width
-    starts = [1 + (last - 1) * sample // (_SAMPLES - 1) for sample in range(_SAMPLES)]
-    keys = len(dump(_keys(table)))
-    sampled = sum(len(dump(table.take(start, start + width))) - keys for start in starts)
-    return sampled / (width * _SAMPLES)
+def _sections(text: Text, members: Members) -> list[Members]:
+    """What may be a table: a member alone, or the columns of a flattened section."""
+    sections: dict[bytes, dict[bytes, Span]] = {}
+    for key, span in members.items():
+        section, dot, _ = key.partition(b".")
+        sections.setdefault(section + b'"' if dot else key, {})[key] = span
+    for name, columns in sections.items():
+        if len(columns) > 1 and name in columns and text.bytes_of(columns[name]) == b"null":
+            del columns[name]
+    # A section that stands under its own key, too, is left whole: which one is it?
+    return [one for name, one in sections.items() if len(one) == 1 or name not in one]
 
 
-def _keys(table: Table) -> Json:
-    """The keys that every slice of the table has: a slice of no row."""
-    return table.take(table.length, table.length)
-
-
-def _slices(table: Table, largest: int, repeated: int = 0) -> Iterator[tuple[int, bytes, int]]:
-    """Give first point and JSON of each slice, and the nulls in keys that stood in one before."""
-    keys = dump(_keys(table)).count(b"null")
-    for start, json in _cut(table, largest):
-        inner = table.within(start) if len(json) > largest else None
-        if inner is None:
-            yield table.first_point(start), json, repeated
-        else:
-            for first_point, piece, again in _slices(inner, largest, repeated):
-                yield table.first_point(start) + first_point, piece, again
-        repeated = keys
-
-
-def _cut(table: Table, largest: int) -> Iterator[tuple[int, bytes]]:
-    """Cut into slices of nearly `largest` bytes, and none above it that has two rows."""
+def _slices(table: Table, largest: int) -> Iterator[tuple[int, bytes]]:
+    """Give first point and JSON of each slice: as many rows as fit, one at least."""
     start = 0
-    step = max(1, int(_FILL * largest / max(_row_size(table), 1)))
     while start < table.length:
-        stop = min(start + step, table.length)
-        json = dump(table.take(start, stop))
-        taken = stop - start
-        if len(json) > largest and taken > 1:
-            step = taken // 2
-            continue
-        yield start, json
-        start = stop
-        step = max(1, min(4 * taken, int(_FILL * largest * taken / len(json))))
-
-
-def _object(members: dict[str, bytes]) -> bytes:
-    return b"{" + b",".join(dump(key) + b":" + json for key, json in members.items()) + b"}"
-
-
-def _size(members: dict[str, bytes]) -> int:
-    """The length of the object, not made: braces, and of each member key, colon, comma."""
-    return 1 + max(1, sum(len(dump(key)) + len(json) + 2 for key, json in members.items()))
-
-
-def _part(number: int, first_point: int, json: bytes, repeated: int) -> Part:
-    return Part(number, first_point, json, json.count(b"null") - repeated)
-
-
-def _merge(whole: Json, part: Json) -> None:
-    for key, value in part.items():
-        there = whole.get(key)
-        if isinstance(there, list) and isinstance(value, list):
-            there += value
-        elif isinstance(there, dict) and isinstance(value, dict):
-            _merge(there, value)
+        stop = _stop(table, start, largest)
+        too_long = stop == start + 1 and table.size(start, stop) > largest
+        cycle = table.cycle(start) if too_long else None
+        if cycle is None:
+            yield table.first_point(start), table.take(start, stop)
         else:
-            whole[key] = value
+            for first_point, json in _slices(cycle, largest):
+                yield table.first_point(start) + first_point, json
+        start = stop
+
+
+def _stop(table: Table, start: int, largest: int) -> int:
+    counts = range(1, table.length - start + 1)
+    fitting = bisect_right(counts, largest, key=lambda rows: table.size(start, start + rows))
+    return start + max(1, fitting)
+
+
+def _size(members: Members) -> int:
+    """The length of the object, not made: braces, and of each member key, colon, comma."""
+    return 1 + max(1, sum(len(key) + span.size + 2 for key, span in members.items()))

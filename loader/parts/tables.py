@@ -7,170 +7,164 @@ An object in which two shapes are mixed is no table.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from typing import Any
+from operator import lt
 
-Json = dict[str, Any]
+from loader.parts.items import Items, Picked, Run
+from loader.parts.text import Span, Text
 
-_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
-_ROW_NUMBER = re.compile(r"[0-9]{1,18}")
+Members = Mapping[bytes, Span]
+
+_PLAIN_NUMBER = re.compile(rb'"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?"')
+_ROW_NUMBER = re.compile(rb'"[0-9]{1,18}"')
+_ROW_NUMBERS = re.compile(rb'(?:"[0-9]{1,18})*+')
 
 
-class Table(ABC):
+@dataclass(frozen=True)
+class Track:
+    """What runs along a table: a column, or the records or cycles themselves."""
+
+    before: bytes
+    items: Items
+    after: bytes
+
+
+@dataclass(frozen=True)
+class Table:
     """Something that can be cut: `length` is the number of its rows, or of its cycles.
 
-    `keys` are the top-level keys of the document that hold it.
+    `aside` are members that are no columns: they go with the first rows. `firsts` are the
+    zero-based indexes of the first rows of cycles, `cycle` gives one as a table to be cut further.
     """
 
-    keys: tuple[str, ...]
-    length: int
+    before: bytes
+    tracks: Sequence[Track]
+    after: bytes
+    aside: Sequence[bytes] = ()
+    firsts: Sequence[int] | None = None
+    cycle: Callable[[int], Table | None] = lambda number: None
 
-    @abstractmethod
-    def take(self, start: int, stop: int) -> Json:
-        """Rows (cycles) `start` up to `stop`, under the table's own keys; all keys, always."""
+    @property
+    def length(self) -> int:
+        """Rows, or cycles."""
+        return max((len(track.items) for track in self.tracks), default=0)
+
+    def take(self, start: int, stop: int) -> bytes:
+        """Rows (cycles) `start` up to `stop` as JSON, under all keys of the table."""
+        aside = self.aside if start == 0 else ()
+        taken = (t.before + t.items.take(start, stop) + t.after for t in self.tracks)
+        return self.before + b",".join([*aside, *taken]) + self.after
+
+    def size(self, start: int, stop: int) -> int:
+        """How many bytes that is."""
+        aside = sum(len(member) + 1 for member in self.aside) if start == 0 else 0
+        taken = sum(
+            len(t.before) + t.items.size(start, stop) + len(t.after) + 1 for t in self.tracks
+        )
+        return len(self.before) + aside + taken - 1 + len(self.after)
 
     def first_point(self, start: int) -> int:
         """The zero-based index of the first row of a slice from `start` on."""
-        return start
-
-    def within(self, start: int) -> Table | None:
-        """What stands at `start` as a table that can be cut further, where it can."""
-        return None
+        return start if self.firsts is None else self.firsts[start]
 
 
-class Columns(Table):
-    """Columnar: `{"voltage": [..], "cycle_index": [..]}`.
+def table(text: Text, members: Members) -> Table | None:
+    """The table that one section of the document makes; `None` where it makes none.
 
-    `path` are the keys that lead to the object. Members that are no arrays go with the first rows.
+    `members` are its top-level members: the section, or the columns of a flattened one.
     """
-
-    def __init__(self, path: tuple[str, ...], columns: Json) -> None:  # noqa: D107
-        self.keys = path[:1] or tuple(columns)
-        self.length = max((len(c) for c in columns.values() if isinstance(c, list)), default=0)
-        self._path = path
-        self._columns = columns
-
-    def take(self, start: int, stop: int) -> Json:  # noqa: D102
-        taken: Json = {
-            name: column[start:stop] if isinstance(column, list) else column
-            for name, column in self._columns.items()
-            if start == 0 or isinstance(column, list)
-        }
-        for key in reversed(self._path):
-            taken = {key: taken}
-        return taken
+    (key, span), *others = members.items()
+    if others or b"." in key:
+        return _columns(text, b"{", members, b"}")
+    before = b"{" + key + b":"
+    opening = text.opening(span)
+    if opening == b"{":
+        return _of_object(text, before + b"{", text.members(span))
+    return _records(text, before, span) if opening == b"[" else None
 
 
-class Cycles(Table):
-    """By cycle: `{"0": {"voltage": [..]}, "1": {..}}`, cut between cycles, in numeric order."""
-
-    def __init__(self, key: str, cycles: dict[str, Json]) -> None:  # noqa: D107
-        self.keys = (key,)
-        self.length = len(cycles)
-        self._cycles = cycles
-        # Two spellings of a number ("1", "1.0") stand in the order of their bytes.
-        self._order = sorted(cycles, key=lambda cycle: (Decimal(cycle), cycle.encode()))
-        self._firsts = list(
-            accumulate((_rows_of_cycle(cycles[cycle]) for cycle in self._order), initial=0)
-        )
-
-    def take(self, start: int, stop: int) -> Json:  # noqa: D102
-        cycles = {cycle: self._cycles[cycle] for cycle in self._order[start:stop]}
-        return {self.keys[0]: cycles}
-
-    def first_point(self, start: int) -> int:  # noqa: D102
-        return self._firsts[start]
-
-    def within(self, start: int) -> Table | None:  # noqa: D102
-        cycle = self._order[start]
-        rows = Columns((self.keys[0], cycle), self._cycles[cycle])
-        return rows if rows.length > 1 else None
+def _of_object(text: Text, before: bytes, inner: Members) -> Table | None:
+    kinds = {text.opening(value) for value in inner.values()}
+    if b"[" in kinds:
+        return _columns(text, before, inner, b"}}")
+    if kinds != {b"{"}:
+        return None
+    if all(map(_PLAIN_NUMBER.fullmatch, inner)):
+        return _cycles(text, before, inner)
+    return _indexed_columns(text, before, inner)
 
 
-class Records(Table):
-    """Records: `[{"voltage": 3.1, "cycle_index": 0}, ..]`."""
-
-    def __init__(self, key: str, records: list[Json]) -> None:  # noqa: D107
-        self.keys = (key,)
-        self.length = len(records)
-        self._records = records
-
-    def take(self, start: int, stop: int) -> Json:  # noqa: D102
-        return {self.keys[0]: self._records[start:stop]}
-
-
-class IndexedColumns(Table):
-    """Indexed columns: `{"voltage": {"0": 3.1, "1": 3.2}}`; `rows` are the keys of any column."""
-
-    def __init__(self, key: str, columns: dict[str, Json], rows: Iterable[str]) -> None:  # noqa: D107
-        self.keys = (key,)
-        self._columns = columns
-        self._rows = sorted(rows, key=lambda row: (int(row), row))
-        self.length = len(self._rows)
-
-    def take(self, start: int, stop: int) -> Json:  # noqa: D102
-        rows = self._rows[start:stop]
-        columns = {name: self._of_rows(column, rows) for name, column in self._columns.items()}
-        return {self.keys[0]: columns}
-
-    def _of_rows(self, column: Json, rows: list[str]) -> Json:
-        if len(column) < self.length:
-            return {row: column[row] for row in rows if row in column}
-        return dict(zip(rows, map(column.__getitem__, rows), strict=True))  # much faster
-
-
-def tables(document: Json) -> Iterator[Table]:
-    """Give the tables of a document that have rows, in the order they stand in it."""
-    flattened: dict[str, Json] = {}
-    for key, value in document.items():
-        section, dot, _ = key.partition(".")
-        if dot:
-            flattened.setdefault(section, {})[key] = value
-    for key, value in document.items():
-        section, dot, _ = key.partition(".")
-        if not dot and key not in flattened:
-            table = _table(key, value)
-        # A section that stands under its own key, too, is left whole: which one is it?
-        elif dot and document.get(section) is None and key == next(iter(flattened[section])):
-            table = _flattened(flattened[section])
+def _columns(text: Text, before: bytes, members: Members, after: bytes) -> Table | None:
+    """Columnar: `{"voltage": [..], "cycle_index": [..]}`."""
+    tracks, aside = [], []
+    for key, span in members.items():
+        if text.opening(span) == b"[":
+            tracks.append(Track(key + b":[", Run(text, span), b"]"))
         else:
-            table = None
-        if table is not None and table.length > 0:
-            yield table
+            aside.append(key + b":" + text.bytes_of(span))
+    return Table(before, tracks, after, aside) if tracks else None
 
 
-def _table(key: str, value: object) -> Table | None:
-    if isinstance(value, list):
-        return Records(key, value) if all(isinstance(row, dict) for row in value) else None
-    if not isinstance(value, dict):
+def _records(text: Text, before: bytes, span: Span) -> Table | None:
+    """Records: `[{"voltage": 3.1, "cycle_index": 0}, ..]`."""
+    records = Run(text, span)
+    if records.openings() != {b"{"}:
         return None
-    members = value.values()
-    if any(isinstance(member, list) for member in members):
-        return Columns((key,), value)
-    if not all(isinstance(member, dict) for member in members):
-        return None
-    if all(_PLAIN_NUMBER.fullmatch(name) for name in value):
-        return Cycles(key, value)
-    rows: set[str] = set().union(*members)
-    return IndexedColumns(key, value, rows) if all(map(_ROW_NUMBER.fullmatch, rows)) else None
+    return Table(before + b"[", [Track(b"", records, b"")], b"]}")
 
 
-def _flattened(columns: Json) -> Table | None:
-    """Flattened: the top-level keys `X.voltage`, `X.cycle_index` of one section X."""
-    some = any(isinstance(column, list) for column in columns.values())
-    return Columns((), columns) if some else None
+def _cycles(text: Text, before: bytes, cycles: Members) -> Table:
+    """By cycle: `{"0": {"voltage": [..]}, "1": {..}}`, cut between cycles, in numeric order."""
+    # Two spellings of a number ("1", "1.0") stand in the order of their bytes.
+    order = sorted(cycles, key=lambda key: (Decimal(key[1:-1].decode()), key))
+    firsts = list(accumulate((_rows_of_cycle(text, cycles[key]) for key in order), initial=0))
+
+    def cycle(number: int) -> Table | None:
+        key = order[number]
+        rows = _columns(text, before + key + b":{", text.members(cycles[key]), b"}}}")
+        return rows if rows and rows.length > 1 else None
+
+    items = Picked(text, [(key, cycles[key]) for key in order])
+    return Table(before, [Track(b"", items, b"")], b"}}", firsts=firsts, cycle=cycle)
 
 
-def _rows_of_cycle(cycle: Json) -> int:
+def _rows_of_cycle(text: Text, span: Span) -> int:
     """Its longest array; a scalar counts as an array of one, an object does not count."""
-    return max(
-        (
-            len(member) if isinstance(member, list) else 1
-            for member in cycle.values()
-            if not isinstance(member, dict)
-        ),
-        default=0,
+    members = text.members(span).values()
+    rows = (
+        text.count(s) if text.opening(s) == b"[" else 1 for s in members if text.opening(s) != b"{"
     )
+    return max(rows, default=0)
+
+
+def _indexed_columns(text: Text, before: bytes, columns: Members) -> Table | None:
+    """Indexed columns: `{"voltage": {"0": 3.1, "1": 3.2}}`, a row for each key of any column."""
+    items: Sequence[Items] | None = _same_rows(text, columns) or _any_rows(text, columns)
+    if items is None:
+        return None
+    tracks = [Track(key + b":{", column, b"}") for key, column in zip(columns, items, strict=True)]
+    return Table(before, tracks, b"}}")
+
+
+def _same_rows(text: Text, columns: Members) -> list[Run] | None:
+    """Where all columns have the same row numbers, ascending, and no value is a string."""
+    strings = {text.strings(span) for span in columns.values()}
+    if len(strings) > 1:
+        return None
+    keys = strings.pop()
+    numbers = [int(key) for key in keys.split(b'"')[1:]] if _ROW_NUMBERS.fullmatch(keys) else []
+    runs = [Run(text, span) for span in columns.values()]
+    same = all(len(run) == len(numbers) for run in runs)
+    return runs if same and all(map(lt, numbers, numbers[1:])) else None
+
+
+def _any_rows(text: Text, columns: Members) -> list[Picked] | None:
+    pairs = [text.members(span) for span in columns.values()]
+    rows = set[bytes]().union(*pairs)
+    if not all(map(_ROW_NUMBER.fullmatch, rows)):
+        return None
+    order = sorted(rows, key=lambda row: (int(row[1:-1]), row))
+    return [Picked(text, [(row, column.get(row)) for row in order]) for column in pairs]

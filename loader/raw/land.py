@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import errors
 
-from loader import files, parse
+from loader import files
 from loader.outcome import FileOnDisk, Outcome
-from loader.parts import split
+from loader.parts.split import split
 from loader.raw.zone import Landed, Zone
+from loader.validate import validate
 
 SMALLEST_PART = 2**20
 """Bytes. Parts that PostgreSQL finds too large are made an eighth the size, but not below this."""
@@ -21,31 +22,118 @@ SMALLEST_PART = 2**20
 # "out of memory": which one depends on what there is too much of.
 _TOO_LARGE = (errors.ProgramLimitExceeded, errors.InternalError_, errors.OutOfMemory)
 _BAD_CONTENT = (errors.DataError, errors.StatementTooComplex)
+_REASONS: dict[type[psycopg.Error], tuple[str, str]] = {
+    errors.UntranslatableCharacter: (
+        "a NUL character",
+        "\\u0000 in a string, which PostgreSQL cannot hold: take it out",
+    ),
+    errors.NumericValueOutOfRange: (
+        "a number out of range",
+        "more digits or a higher exponent than PostgreSQL can hold",
+    ),
+    errors.StatementTooComplex: (
+        "too deeply nested",
+        "more levels than PostgreSQL's max_stack_depth allows; files of batteries have four",
+    ),
+}
 
 
-def land(
-    zone: Zone,
-    found: FileOnDisk,
-    file_id: int,
-    part_size: int,
-    progress: Callable[[float], None] = lambda share: None,
-    *,
-    max_file_size: int = files.LARGEST,
-) -> Outcome:
-    """Land one file under `file_id`, or note why it cannot be.
+@dataclass(frozen=True)
+class _File:
+    """A file that is read and sound; its sha256 is of the bytes on disk, decompressed."""
 
-    `part_size` and `max_file_size` are in bytes, decompressed; `progress` is told which share of
-    the file is in, 0 to 1. Content landed before stays as it is, but takes `file_id` over where
-    that is lower: whichever of two loaders is first, the result is the same. Raises the errors of
-    psycopg that no file is to blame for: a lost connection, a full disk.
+    found: FileOnDisk
+    file_id: int
+    sha256: bytes
+    json: bytes
+    non_finite: int
+
+
+@dataclass
+class Lander:
+    """Lands one file after the other.
+
+    `part_size` and `max_file_size` are in bytes, decompressed. Where PostgreSQL finds a part too
+    large and takes smaller ones, those are what later files get from the start.
     """
-    started = time.monotonic()
-    try:
-        source = files.read(found.file, largest=max_file_size)
-        outcome = _Landing(zone, found, file_id, progress).run(source, part_size)
-    except files.Rejected as rejected:
-        outcome = reject(zone, found, rejected.reason, rejected.detail)
-    return replace(outcome, seconds=round(time.monotonic() - started, 3))
+
+    zone: Zone
+    part_size: int
+    max_file_size: int = files.LARGEST
+
+    def land(
+        self,
+        found: FileOnDisk,
+        file_id: int,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Outcome:
+        """Land one file under `file_id`, or note why it cannot be.
+
+        `progress` is told which share of the file is in, 0 to 1. Content landed before stays as it
+        is, but takes `file_id` over where that is lower: whichever of two loaders is first, the
+        result is the same. Raises the errors of psycopg that no file is to blame for: a lost
+        connection, a full disk.
+        """
+        started = time.monotonic()
+        try:
+            outcome = self._land(found, file_id, progress)
+        except files.Rejected as rejected:
+            outcome = reject(self.zone, found, rejected.reason, rejected.detail)
+        return replace(outcome, seconds=round(time.monotonic() - started, 3))
+
+    def _land(self, found: FileOnDisk, file_id: int, progress: Callable[[float], None]) -> Outcome:
+        data, sha256 = files.read(found.file, largest=self.max_file_size)
+        if outcome := self._landed_before(found, sha256, file_id):
+            return outcome
+        data, non_finite = validate(data)
+        file = _File(found, file_id, sha256, data, non_finite)
+        del data
+        part_size = self.part_size
+        while True:
+            try:
+                landed = self._copy_in(file, part_size, progress)
+            except _TOO_LARGE as error:
+                part_size //= 8
+                if part_size < SMALLEST_PART:
+                    raise files.Rejected("too large for PostgreSQL", _said(error)) from error
+                continue
+            except _BAD_CONTENT as error:
+                raise _refused(error) from error
+            if landed:
+                self.part_size = part_size
+                return _outcome(found, landed)
+            if outcome := self._landed_before(found, sha256, file_id):
+                return outcome
+
+    def _landed_before(self, found: FileOnDisk, sha256: bytes, file_id: int) -> Outcome | None:
+        """Note one more path of a landed content; `None` where the content is new."""
+        landed = self.zone.landed_before(found, sha256, file_id)
+        if landed is None:
+            return None
+        if landed.file_id == file_id:  # by a worker that died before it could say so
+            return _outcome(found, landed)
+        file_id = min(landed.file_id, file_id)
+        return Outcome.skipped(found, f"same content as file {file_id}", file_id)
+
+    def _copy_in(
+        self, file: _File, part_size: int, progress: Callable[[float], None]
+    ) -> Landed | None:
+        """Copy a new content in; `None` where another loader did so in the meantime."""
+        with self.zone.transaction():
+            if not self.zone.claim(file.found, file.sha256, file.file_id):
+                return None
+            count = written = 0
+            for part in self.zone.copy_parts(file.file_id, split(file.json, part_size)):
+                count += 1
+                written += len(part.json)
+                progress(min(1.0, written / len(file.json)))
+            landed = Landed(file.file_id, count, file.non_finite)
+            self.zone.complete(file.found, landed)
+        return landed
+
+
+def _outcome(found: FileOnDisk, landed: Landed) -> Outcome:
+    return Outcome.landed(found, landed.file_id, landed.part_count, landed.non_finite_count)
 
 
 def reject(zone: Zone, found: FileOnDisk, reason: str, detail: str) -> Outcome:
@@ -55,59 +143,11 @@ def reject(zone: Zone, found: FileOnDisk, reason: str, detail: str) -> Outcome:
     return Outcome.known_rejected(found, reason)
 
 
-@dataclass(frozen=True)
-class _Landing:
-    zone: Zone
-    found: FileOnDisk
-    file_id: int
-    progress: Callable[[float], None]
-
-    def run(self, source: files.Source, part_size: int) -> Outcome:
-        while True:
-            if outcome := self._landed_before(source.sha256):
-                return outcome
-            try:
-                if outcome := self._copy_in(source, part_size):
-                    return outcome
-            except _TOO_LARGE as error:
-                part_size //= 8
-                if part_size < SMALLEST_PART:
-                    raise files.Rejected("too large for PostgreSQL", _said(error)) from error
-            except _BAD_CONTENT as error:
-                raise files.Rejected("refused by PostgreSQL", _said(error)) from error
-
-    def _landed_before(self, sha256: bytes) -> Outcome | None:
-        """Note one more path of a landed content; `None` where the content is new."""
-        landed = self.zone.landed_before(self.found, sha256, self.file_id)
-        if landed is None:
-            return None
-        if landed.file_id == self.file_id:  # by a worker that died before it could say so
-            return self._landed(landed)
-        file_id = min(landed.file_id, self.file_id)
-        return Outcome.skipped(self.found, f"same content as file {file_id}", file_id)
-
-    def _copy_in(self, source: files.Source, part_size: int) -> Outcome | None:
-        """Copy a new content in; `None` where another loader did so in the meantime."""
-        document = parse.parse(source.data)
-        cut = split.split(document, len(source.data), part_size)
-        with self.zone.transaction():
-            if not self.zone.claim(self.found, source.sha256, self.file_id):
-                return None
-            count = nulls = written = 0
-            for part in self.zone.copy_parts(self.file_id, cut):
-                count += 1
-                nulls += part.nulls
-                written += len(part.json)
-                self.progress(min(1.0, written / len(source.data)))
-            non_finite = split.non_finite_count(source.data, nulls)
-            landed = Landed(self.file_id, count, non_finite)
-            self.zone.complete(self.found, landed)
-        return self._landed(landed)
-
-    def _landed(self, landed: Landed) -> Outcome:
-        return Outcome.landed(
-            self.found, landed.file_id, landed.part_count, landed.non_finite_count
-        )
+def _refused(error: psycopg.Error) -> files.Rejected:
+    """Say in the words of the trade what PostgreSQL found."""
+    said = _said(error)
+    reason, remedy = _REASONS.get(type(error), ("refused by PostgreSQL", ""))
+    return files.Rejected(reason, f"{remedy} ({said})" if remedy else said)
 
 
 def _said(error: psycopg.Error) -> str:

@@ -259,6 +259,14 @@ class Zone:
             for (json,) in cursor:
                 yield json
 
+    def as_stored(self, json: bytes) -> bytes:
+        """JSON as it would read once it is landed."""
+        cursor = self.connection.cursor(binary=True)
+        query = "select convert_to((%b::jsonb)::text, 'UTF8')"
+        row = cursor.execute(query, [Jsonb(json, dumps=bytes)]).fetchone()
+        assert row is not None  # one for each question
+        return bytes(row[0])
+
     def is_pruned(self, file_id: int) -> bool:
         """Whether there is but a stub of the file."""
         row = self.connection.execute(

@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 from loader.cli import app
 from loader.outcome import FileOnDisk
-from loader.raw import land
+from loader.raw.land import Lander
 from loader.raw.zone import Zone
 
 OLD = 1_600_000_000  # seconds since 1970: a time stamp that is not now
@@ -175,8 +175,9 @@ def test_parts_too_large_for_postgresql_are_made_smaller(
             when (octet_length(new.document::text) > 2e6) execute function raw.refuse()
             """
         )
-        landed = land.land(Zone(connection), FileOnDisk.at(file), 1, part_size=2**23)
-        rejected = land.land(Zone(connection), FileOnDisk.at(lone), 2, part_size=2**23)
+        lander = Lander(Zone(connection), part_size=2**23)
+        landed = lander.land(FileOnDisk.at(file), 1)
+        rejected = lander.land(FileOnDisk.at(lone), 2)
     assert (landed.outcome, rejected.outcome) == ("landed", "rejected")
     assert (rejected.reason, rejected.detail) == ("too large for PostgreSQL", "too many elements")
     assert database.rows(
@@ -577,12 +578,12 @@ def test_the_lower_id_stands_where_two_land_the_same_content(
 
     def land_early() -> None:
         with database.connect(application_name="early") as connection:
-            outcomes.append(land.land(Zone(connection), FileOnDisk.at(early), 3, 100))
+            outcomes.append(Lander(Zone(connection), 100).land(FileOnDisk.at(early), 3))
 
     with database.connect() as connection:
         Zone(connection).prepare()
         with connection.transaction():
-            land.land(Zone(connection), FileOnDisk.at(late), 7, 100)
+            Lander(Zone(connection), 100).land(FileOnDisk.at(late), 7)
             thread = threading.Thread(target=land_early)
             thread.start()
             wait_until(
