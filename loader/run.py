@@ -107,7 +107,7 @@ def build(arguments: Sequence[str], note: Callable[[str], None]) -> int:
     """
     with database.connect(autocommit=True) as connection:
         runs.wait_to_build(connection, lambda: note(_WAITING))
-        environment = database.connection_environment()
+        environment = database.environment_of_dbt(connection)
         return dbt.build(arguments, environment=environment, lock=connection.fileno())
 
 
@@ -165,11 +165,12 @@ def _build_if_due(connection: psycopg.Connection, record: Run, stop: Stop, outpu
     stop.messages = _BUILD
     if stop() or not runs.wait_to_build(connection, lambda: output.note(_WAITING), stop):
         return
+    environment = database.environment_of_dbt(connection)
     runs.note_build(connection, record)
     started = time.monotonic()
     code = dbt.build(
         output.dbt_arguments,
-        environment=database.connection_environment(),
+        environment=environment,
         lock=connection.fileno(),
         stop=stop,
         stdout=output.dbt_output,

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from loader.server import embedded
+from loader.server import embedded, session
 from loader.server.binaries import ServerError
 
 # Any of these names a server; PGSSLMODE, PGOPTIONS and the like only say how to talk to it.
@@ -29,13 +29,6 @@ CONNECTION_VARIABLES = (
 CONNECT_TIMEOUT = 10  # seconds a host; libpq itself waits for as long as the system does
 PATIENCE = 10.0  # seconds that a push waits for a server that is away
 _POLL = 0.5  # seconds between two questions whether it is back
-
-_NO_TIMEOUTS = """
-    set statement_timeout = 0;
-    set lock_timeout = 0;
-    set idle_in_transaction_session_timeout = 0;
-    set idle_session_timeout = 0;
-"""
 
 URL_FORM = "postgresql://user:password@host:5432/database"
 
@@ -76,18 +69,64 @@ def connection_environment(*, start: bool = True) -> dict[str, str]:
 def connect(**options: Any) -> psycopg.Connection:  # noqa: ANN401 - psycopg's own options
     """Connect to the database; `options` are those of psycopg.connect. Raises DatabaseUnavailable.
 
-    Starts the embedded server where that is the one. Timeouts set for the role or the server are
-    for people's queries and do not hold here, as in pg_dump.
+    Starts the embedded server where that is the one. What is set for the server, the database or
+    the role does not matter (see `loader.server.session`).
     """
     environment = connection_environment()
     try:
         connection = psycopg.connect(**(_settings(environment) | options))
     except psycopg.Error as error:
         raise DatabaseUnavailable(_unavailable(environment, error)) from None
-    connection.execute(_NO_TIMEOUTS)
+    try:
+        session.prepare(connection)
+    except session.WrongEncoding as error:
+        connection.close()
+        raise DatabaseUnavailable(str(error)) from None
     if not connection.autocommit:
         connection.commit()
     return connection
+
+
+def environment_of_dbt(connection: psycopg.Connection) -> dict[str, str]:
+    """Give the PG* variables that lead dbt to where `connection` leads, with the same settings.
+
+    Of several hosts in PGHOST it is the one that was reached. Raises DatabaseUnavailable where the
+    user lacks a right that dbt needs.
+    """
+    _require_temporary_tables(connection)
+    environment = connection_environment()
+    environment |= {"PGHOST": connection.info.host, "PGPORT": str(connection.info.port)}
+    if environment.get("PGHOSTADDR"):
+        environment["PGHOSTADDR"] = connection.info.hostaddr
+    environment["PGCLIENTENCODING"] = session.ENCODING
+    with_options = environment | {
+        "PGOPTIONS": session.options(connection, os.environ.get("PGOPTIONS", ""))
+    }
+    return with_options if _takes_options(with_options) else environment
+
+
+def _require_temporary_tables(connection: psycopg.Connection) -> None:
+    row = connection.execute(
+        "select current_user, quote_ident(current_user), quote_ident(current_database())"
+        " where not has_database_privilege(current_database(), 'temporary')"
+    ).fetchone()
+    if row:
+        user, quoted, database = row
+        raise DatabaseUnavailable(
+            f"dbt works with temporary tables, which {user} may not make in this database. Let "
+            f"its owner say: grant temporary on database {database} to {quoted}"
+        )
+
+
+def _takes_options(environment: dict[str, str]) -> bool:
+    """Whether settings can be sent along: a pooler such as PgBouncer may refuse them."""
+    try:
+        psycopg.connect(**_settings(environment)).close()
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" in str(error):
+            return False
+        raise DatabaseUnavailable(_unavailable(environment, error)) from None
+    return True
 
 
 def conninfo(url: str | None = None) -> str:
@@ -145,7 +184,8 @@ def _settings(environment: dict[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {"application_name": "battery-elt loader"}
     if not os.environ.get("PGCONNECT_TIMEOUT"):
         settings["connect_timeout"] = CONNECT_TIMEOUT
-    return settings | {variables[name]: value for name, value in environment.items()}
+    settings |= {variables[name]: value for name, value in environment.items()}
+    return settings | {"client_encoding": session.ENCODING}
 
 
 def _variables() -> dict[str, str]:

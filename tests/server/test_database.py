@@ -246,7 +246,7 @@ def test_a_url_leads_to_the_database_it_names(any_database: Database, monkeypatc
     monkeypatch.setenv("DATABASE_URL", url)
     with connect(autocommit=True) as connection:
         assert connection.autocommit
-        connection.execute("create table here as select 1 as n")
+        connection.execute("create table public.here as select 1 as n")
     assert any_database.rows("select n from here") == [(1,)]
 
 
