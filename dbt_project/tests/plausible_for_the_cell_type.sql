@@ -38,7 +38,9 @@ suspects as (
         summaries.id,
         summaries.cycle_index,
         'discharge_capacity' as column_name,
-        summaries.discharge_capacity as value
+        summaries.discharge_capacity as value,
+        0 as lowest,
+        1.5 * lives.nominal_capacity as highest
     from summaries
     inner join lives on summaries.battery_id = lives.battery_id
     where summaries.discharge_capacity > 1.5 * lives.nominal_capacity
@@ -49,7 +51,9 @@ suspects as (
         points.id,
         points.cycle_index,
         'voltage' as column_name,
-        points.voltage as value
+        points.voltage as value,
+        lives.lowest,
+        lives.highest
     from points
     inner join lives on points.battery_id = lives.battery_id
     where not points.voltage between lives.lowest and lives.highest

@@ -43,6 +43,7 @@ SUMMARY_COLUMNS = (
     "charge_duration",
     "time_temperature_integrated",
     "paused",
+    "is_full_cycle",
 )
 POINT_COLUMNS = (
     "id",
@@ -68,12 +69,13 @@ MEASUREMENTS = (
 SUMMARY_DOUBLES = tuple(
     name
     for name in SUMMARY_COLUMNS
-    if name not in ("id", "battery_id", "cycle_index", "date_time_iso", "paused")
+    if name not in ("id", "battery_id", "cycle_index", "date_time_iso", "paused", "is_full_cycle")
 )
 
 INT4_MAX = 2**31 - 1
 ROWS_A_FILE = 2**32
-END_OF_LIFE = 0.8
+END_OF_LIFE = 0.8  # of nominal capacity
+FULL_CYCLE = 0.5
 CAPACITIES_FOR_NOMINAL = 40
 
 Row = dict[str, Any]
@@ -383,6 +385,7 @@ def _summary_row(file_id: int, index: int, cycle: int, row: Mapping[str, Any]) -
         "cycle_index": cycle,
         "date_time_iso": time_stamp(row.get("date_time_iso")),
         "paused": None if paused is None else int(paused > 0),
+        "is_full_cycle": None,  # known once the battery's nominal capacity is
     }
     return typed
 
@@ -455,7 +458,9 @@ def nominal_capacity(
     """Ah: of the cell type that the file's name tells, else the median of the first capacities."""
     for pattern, capacity in cell_types:
         if re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL):
-            return capacity
+            if capacity is not None:
+                return capacity
+            break
     first = sorted(capacities[:CAPACITIES_FOR_NOMINAL])
     if not first:
         return None
@@ -466,21 +471,36 @@ def nominal_capacity(
     return total / 2 if math.isfinite(total) else first[middle - 1] / 2 + first[middle] / 2
 
 
-def cycle_life(
-    name: str, summaries: Sequence[Row], cell_types: Sequence[tuple[str, float | None]]
-) -> int | None:
-    """The first cycle from which capacity stays below 80 % of nominal, else the highest cycle."""
-    by_cycle = sorted((row["cycle_index"], row["discharge_capacity"]) for row in summaries)
-    known = [(cycle, capacity) for cycle, capacity in by_cycle if capacity is not None]
-    nominal = nominal_capacity(name, [capacity for _, capacity in known], cell_types)
+def cycle_life(summaries: Sequence[Row], nominal: float | None) -> int | None:
+    """The first full cycle from which capacity stays below 80 % of nominal, else the highest cycle.
+
+    None where fewer than half of the cycles of known capacity are full.
+    """
+    by_cycle = sorted(summaries, key=lambda row: row["cycle_index"])
+    full = [row for row in by_cycle if row["is_full_cycle"]]
+    if 2 * len(full) < sum(row["discharge_capacity"] is not None for row in by_cycle):
+        return None
     end = None
-    for cycle, capacity in reversed(known):
-        if nominal is None or not capacity < END_OF_LIFE * nominal:
+    for row in reversed(full):
+        if nominal is None or not row["discharge_capacity"] < END_OF_LIFE * nominal:
             break
-        end = cycle
+        end = row["cycle_index"]
     if end is not None:
         return int(end)
-    return max((cycle for cycle, _ in by_cycle), default=None)
+    return max((row["cycle_index"] for row in by_cycle), default=None)
+
+
+def _tell_full_cycles(summaries: Sequence[Row], nominal: float | None) -> None:
+    for row in summaries:
+        capacity = row["discharge_capacity"]
+        if capacity is not None and nominal is not None:
+            row["is_full_cycle"] = capacity >= FULL_CYCLE * nominal
+
+
+def _known_capacities(summaries: Sequence[Row]) -> list[float]:
+    by_cycle = sorted(summaries, key=lambda row: row["cycle_index"])
+    capacities = [row["discharge_capacity"] for row in by_cycle]
+    return [capacity for capacity in capacities if capacity is not None]
 
 
 @dataclass
@@ -532,14 +552,16 @@ def _publish_battery(
     already = len(tables.battery_summaries)
     for number, content in enumerate(runs, start=1):
         _publish_run(content, battery_id, number, running, tables)
-    life = cycle_life(runs[0].file.name, tables.battery_summaries[already:], cell_types)
+    summaries = tables.battery_summaries[already:]
+    nominal = nominal_capacity(runs[0].file.name, _known_capacities(summaries), cell_types)
+    _tell_full_cycles(summaries, nominal)
     tables.batteries.append(
         {
             "id": battery_id,
             "barcode": barcode,
             "protocol": runs[0].protocol,
             "channel_id": runs[0].channel_id,
-            "cycle_life": life,
+            "cycle_life": cycle_life(summaries, nominal),
             "created_at": min(content.file.loaded_at for content in contents),
         }
     )

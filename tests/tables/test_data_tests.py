@@ -130,6 +130,16 @@ PLANTS = [
     Plant(first(POINTS, "voltage = 4.2"), {PLAUSIBLE}),
     Plant(first(POINTS, "voltage = 1.7"), {PLAUSIBLE}),
     # claims
+    Plant(
+        "update battery.battery_lives set full_cycles = 11 where battery_id = 2",
+        {"characterisation_tests_have_no_cycle_life"},
+    ),
+    Plant(
+        """update battery.battery_lives
+        set nominal_capacity = 0.4, nominal_capacity_source = 'median of the first 40 cycles'
+        where battery_id = 2""",
+        {"nominal_capacities_hold_for_later_cycles"},
+    ),
     *(
         Plant(f"update {SUMMARIES} set {column} = 0 where cycle_index = 15", {THROUGHPUT})
         for column in ("charge_throughput", "energy_throughput")

@@ -1,6 +1,7 @@
 """Cycle life by its four definitions, and what the models and tests say of odd files."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,14 @@ def cell(barcode: str, capacities: list[float | None], **members: Any) -> dict[s
 # 80 % of nominal is 0.88 Ah for a FastCharge cell; others take 80 % of their early median.
 FILES: dict[str, dict[str, Any]] = {
     "FastCharge_1_dead.json": cell("DEAD", [1.05, 1.0, 0.95, 0.88, 0.87, 0.86]),
-    "FastCharge_2_dip.json": cell("DIP", [1.05, 0.5, 1.0, 0.9, 0.87, None, 0.8]),
-    "FastCharge_3_alive.json": cell("ALIVE", [1.05, 0.5, 1.0, 0.95]),
+    "FastCharge_2_dip.json": cell("DIP", [1.05, 0.6, 1.0, 0.9, 0.87, None, 0.8]),
+    "FastCharge_3_alive.json": cell("ALIVE", [1.05, 0.6, 1.0, 0.95]),
     "FastCharge_4_blank.json": cell("BLANK", [None, None, None]),
     "FastCharge_5_empty.json": cell("EMPTY", []),
     "unknown_type.json": cell("TWO", [2.0, 2.0, 2.0, 1.6, 1.5]),
+    "FastCharge_5_pulses.json": cell("PULSES", [1.05, 0.2, 1.0, 0.01, 0.95, 0.87, 0.02, 0.86]),
+    "FastCharge_5_characterised.json": cell("CHARACTERISED", [1.05, *[0.01] * 4, 1.0]),
+    "early_pulses.json": cell("EARLY", [*[0.01] * 45, *[1.0] * 5]),
     "FastCharge_6.json": cell("EL150800460514", [1.05, 0.9, 0.8]),
     "odd_shape.json": cell("ODD", [1.0]) | {"cycles_interpolated": {"voltage": "3.3 V"}},
     "not_a_battery.json": {"title": "a shopping list"},
@@ -64,6 +68,8 @@ def lives(pipeline: Pipeline, barcode: str) -> dict[str, Any]:
         ("DEAD", (3, 3, None, 5), True),
         ("DIP", (4, 1, 1, 6), True),
         ("ALIVE", (3, 1, 1, 3), False),
+        ("PULSES", (5, 5, None, 7), True),
+        ("CHARACTERISED", (None, None, None, 5), False),
         ("BLANK", (2, None, None, 2), False),
         ("EMPTY", (None, None, None, None), False),
         ("TWO", (4, 4, 4, 4), True),
@@ -85,6 +91,25 @@ def test_nominal_capacity_says_where_it_comes_from(pipeline: Pipeline) -> None:
     ]  # fmt: skip
     assert [by_median[name] for name in names] == [None, 2.0, "median of the first 40 cycles", 5]
     assert by_median["end_of_life_capacity"] == 1.6
+
+
+def test_a_characterisation_has_no_cycle_life_and_a_warning_names_it(pipeline: Pipeline) -> None:
+    assert lives(pipeline, "CHARACTERISED")["full_cycles"] == 2
+    assert lives(pipeline, "PULSES")["full_cycles"] == 5
+    (published,) = pipeline.database.rows(
+        "select cycle_life from battery.batteries where barcode = 'CHARACTERISED'"
+    )
+    assert published == (None,)
+    assert "WARN 1 characterisation_tests_have_no_cycle_life" in pipeline.output
+    assert re.search(r"FastCharge_5_characterised\.json +CHARACTERISED +2 +6 ", pipeline.output)
+
+
+def test_a_median_of_early_pulses_is_a_warning_that_nominal_is_not_to_be_trusted(
+    pipeline: Pipeline,
+) -> None:
+    assert lives(pipeline, "EARLY")["nominal_capacity"] == 0.01
+    assert "WARN 1 nominal_capacities_hold_for_later_cycles" in pipeline.output
+    assert re.search(r"early_pulses\.json +EARLY +0\.01 +5 +50", pipeline.output)
 
 
 def test_a_published_life_that_differs_is_a_warning_with_the_difference(pipeline: Pipeline) -> None:

@@ -504,6 +504,10 @@ def test_the_battery_has_the_protocol_of_its_first_run() -> None:
         ([1.1, 0.8, None, 0.8800000000000001], 3),
         ([1.1, 0.8 * 1.1, 0.8], 2),  # 80 % itself is not below
         ([None, None], 1),  # nothing known: the highest cycle
+        ([1.1, 0.54, 0.8, 1.0, 0.54], 4),  # below half of nominal is no sign of age
+        ([1.1, 0.55, 0.54], 1),  # half itself is full
+        ([1.1, 0.54, 0.8, 0.54, None], 2),  # half of the known cycles are full
+        ([1.1, 0.54, 0.8, 0.54, 0.54], None),  # fewer: a characterisation
         ([], None),
     ],
 )
@@ -516,8 +520,8 @@ def test_cycle_life_is_where_capacity_falls_below_80_percent_for_good(
 
 
 def test_nominal_capacity_is_else_the_median_of_the_first_40_known_capacities() -> None:
-    first_40 = [None, *[2.0] * 20, *[4.0] * 20]  # median 3, so 2.4 Ah is the end
-    capacities = [*first_40, 2.5, 2.3, *[0.1] * 100]
+    first_40 = [None, *[2.5] * 20, *[4.0] * 20]  # median 3.25, so 2.6 Ah is the end
+    capacities = [*first_40, 2.7, 2.55, *[2.5] * 100]
     document = {"barcode": "A", "summary": {"discharge_capacity": capacities}}
     assert published([file(1, document)]).batteries[0]["cycle_life"] == 42
     assert published([file(1, document, "PreDiag_1.json")]).batteries[0]["cycle_life"] == 41
@@ -525,20 +529,30 @@ def test_nominal_capacity_is_else_the_median_of_the_first_40_known_capacities() 
 
 
 def test_the_name_of_the_first_runs_file_tells_the_nominal_capacity() -> None:
-    first = run_document(1, cycle_index=[0, 1], discharge_capacity=[1.1, 1.0])
-    later = run_document(20, cycle_index=[0, 1], discharge_capacity=[0.8, 0.7])
+    first = run_document(1, cycle_index=[0, 1], discharge_capacity=[3.5, 3.4])
+    later = run_document(20, cycle_index=[0, 1], discharge_capacity=[3.0, 2.5])
     names = ("PreDiag_1.json", "FastCharge_1.json")
     files = [file(1, later, names[0]), file(2, first, names[1])]
-    assert published(files).batteries[0]["cycle_life"] == 2
+    assert published(files).batteries[0]["cycle_life"] == 3
     files = [file(1, later, names[1]), file(2, first, names[0])]
     assert published(files).batteries[0]["cycle_life"] == 0
 
 
-def test_a_nominal_capacity_of_0_or_null_is_used_as_it_is() -> None:
+def test_a_nominal_capacity_of_0_is_used_as_it_is_and_null_gives_way_to_the_median() -> None:
     document = {"barcode": "A", "summary": {"discharge_capacity": [1.0, 0.1, 0.0]}}
     for nominal in (0.0, None):
         tables = published([file(1, document)], cell_types=[("cell_*", nominal)])
         assert tables.batteries[0]["cycle_life"] == 2
+
+
+def test_a_full_cycle_discharges_half_of_nominal_capacity() -> None:
+    document = {"barcode": "A", "summary": {"discharge_capacity": [1.1, 0.55, 0.54, None, 1.0]}}
+    rows = published([file(1, document, "FastCharge_1.json")]).battery_summaries
+    assert column(rows, "is_full_cycle") == [True, True, False, None, True]
+    first = run_document(1, discharge_capacity=[1.1])
+    second = run_document(20, discharge_capacity=[2.0])  # of the first run's cell type
+    files = [file(1, first, "FastCharge_1.json"), file(2, second, "PreDiag_1.json")]
+    assert column(published(files).battery_summaries, "is_full_cycle") == [True, True]
 
 
 # ------------------------------------------------------------------------------------- generated
@@ -652,7 +666,10 @@ def test_the_three_real_versions_are_one_battery_with_one_run_the_last_landed() 
     assert len(tables.battery_cycles_interpolated) == 3400
     first = tables.battery_cycles_interpolated[0]
     assert (first["time"], first["step_type"]) == (61959.42584107143, "discharge")
-    assert tables.batteries[0]["cycle_life"] == 37  # cycle 36 is the last above 3.872 Ah
+    # pulses of 2e-5 Ah but for three cycles: a characterisation
+    full = [row["cycle_index"] for row in tables.battery_summaries if row["is_full_cycle"]]
+    assert (len(full), full[-1]) == (3, 36)
+    assert tables.batteries[0]["cycle_life"] is None
     assert {row["id"] // BASE for row in tables.battery_cycles_interpolated} == {3}
 
 

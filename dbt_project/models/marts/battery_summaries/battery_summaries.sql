@@ -7,6 +7,10 @@ summaries as (
     select * from {{ ref('int_summaries') }}
 ),
 
+nominal as (
+    select * from {{ ref('int_nominal_capacities') }}
+),
+
 final as (
     select
         summaries.id,
@@ -26,8 +30,10 @@ final as (
         summaries.energy_throughput,
         summaries.charge_duration,
         summaries.time_temperature_integrated,
-        summaries.paused
+        summaries.paused,
+        summaries.discharge_capacity >= nominal.full_cycle_capacity as is_full_cycle
     from summaries
+    left join nominal on summaries.battery_id = nominal.battery_id
     order by summaries.id
 )
 

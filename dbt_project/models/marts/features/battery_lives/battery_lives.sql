@@ -19,6 +19,7 @@ final as (
         lives.nominal_capacity_source,
         lives.end_of_life_capacity,
         lives.cycles_completed,
+        lives.full_cycles,
         lives.cycle_life,
         lives.cycle_life_severson,
         lives.cycle_life_beep,
