@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
 def is_setting(name: str) -> bool:
     """Would this environment variable lead the loader, dbt or libpq somewhere?"""
     return name == "DATABASE_URL" or name.startswith(("PG", "BATTERY_", "DBT_"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file stay together, for they share what they built; those of the clock come last.
+
+    A group is what pytest-xdist gives to one worker.
+    """
+    for item in items:
+        group = "clock" if item.get_closest_marker("clock") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: bool(item.get_closest_marker("clock")))
 
 
 def clean_environment() -> dict[str, str]:
@@ -97,32 +109,57 @@ class Database:
             **({"autocommit": True} | options),
         )
 
-    def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
+    def rows(self, query: str | sql.Composable, *params: object) -> list[tuple[Any, ...]]:
         """The answer to a query; empty where a statement gives none."""
         with self.connect() as connection:
             cursor = connection.execute(query, params or None)
             return cursor.fetchall() if cursor.description else []
 
 
-def fresh_database(server: Server) -> Iterator[Database]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
+_taken: set[tuple[Path, str]] = set()
+
+
+@contextmanager
+def fresh_database(
+    server: Server, *, template: str = "template1", name: str | None = None
+) -> Iterator[Database]:
+    """A database of its own, empty or a copy of another, dropped at the end.
+
+    Where no name is given it is the first free one of a few: dbt reads its whole project anew for
+    every name it has not seen, which takes longer than most builds here.
+    """
+    numbered = (f"test_{number}" for number in count())
+    name = name or next(one for one in numbered if (server.home, one) not in _taken)
+    _taken.add((server.home, name))
     admin = Database(server.environment())
-    with admin.connect() as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    yield Database(server.environment() | {"PGDATABASE": name})
-    with admin.connect() as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+    create = sql.SQL("create database {} template {}")
+    admin.rows(create.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield Database(server.environment() | {"PGDATABASE": name})
+    finally:
+        admin.rows(drop)
+        _taken.remove((server.home, name))
 
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    yield from fresh_database(server)
+    with fresh_database(server) as database:
+        yield database
+
+
+@pytest.fixture
+def lone_database(server: Server) -> Iterator[Database]:
+    """Its name never comes again: a process that outlives its test finds no other test's data."""
+    with fresh_database(server, name=f"test_{uuid.uuid4().hex[:12]}") as database:
+        yield database
 
 
 @pytest.fixture(params=["server", "debian_server"], ids=["embedded", "debian-15"])
 def any_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """The test runs on the embedded server and on the oldest PostgreSQL supported."""
-    yield from fresh_database(request.getfixturevalue(request.param))
+    with fresh_database(request.getfixturevalue(request.param)) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -166,10 +203,7 @@ def run_loader(embedded_home: Path) -> RunLoader:
 @pytest.fixture
 def two_databases(server: Server) -> Iterator[tuple[Database, Database]]:
     """Two empty databases, to compare what different ways lead to."""
-    with (
-        contextmanager(fresh_database)(server) as one,
-        contextmanager(fresh_database)(server) as two,
-    ):
+    with fresh_database(server) as one, fresh_database(server) as two:
         yield one, two
 
 

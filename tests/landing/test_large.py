@@ -51,7 +51,7 @@ def test_a_file_beyond_one_value_is_published_point_for_point_in_bounded_memory(
 def test_a_build_takes_apart_what_is_new_and_touches_no_other_document(
     database: Database, tmp_path: Path
 ) -> None:
-    pipeline = Pipeline.create(database, tmp_path)
+    pipeline = Pipeline.create(database)
     landed = [tmp_path / "FastCharge_1_structure.json", tmp_path / "FastCharge_2_structure.json"]
     for seed, path in enumerate(landed):
         demo.write(path, demo.large(20, seed=seed))

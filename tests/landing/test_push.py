@@ -40,6 +40,12 @@ Push = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
+def database(lone_database: Database) -> Database:
+    """Loaders are killed here, and what they started may live on."""
+    return lone_database
+
+
+@pytest.fixture
 def push(database: Database, monkeypatch: pytest.MonkeyPatch) -> Push:
     """`loader push --json` on the test's database: what it says, its exit code among it.
 
@@ -301,6 +307,7 @@ def test_a_deleted_file_is_landed_anew(push: Push, database: Database, tmp_path:
     assert counts(push(tmp_path)) == (1, 0, 0, 0)
 
 
+@pytest.mark.clock
 def test_a_push_that_finds_nothing_new_adds_half_a_second_at_most(
     run_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def server_user() -> dict[str, object]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
+@pytest.mark.clock
 def test_a_second_start_attaches_to_the_running_server(server: Server):
     pid = server.pid()
     begin = time.perf_counter()

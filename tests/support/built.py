@@ -1,7 +1,5 @@
 """A few small files, landed and built once; a test works on a copy of the database."""
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Database
+from conftest import Database, fresh_database
 from pipeline import Pipeline
 from psycopg import sql
 
@@ -26,6 +24,7 @@ TWICE = demo.Run(
     interpolated=(0, 10, 20),
     points_per_step=100,
 )
+TEMPLATE = "built"
 RUNS = {
     "FastCharge_1_structure.json": TWICE,
     "FastCharge_2_structure.json": demo.Run(
@@ -44,7 +43,7 @@ RUNS = {
     ),
 }
 
-_templates: dict[Path, Pipeline] = {}
+_templates: set[Path] = set()
 
 
 def write(folder: Path, runs: dict[str, demo.Run] = RUNS) -> list[Path]:
@@ -56,28 +55,19 @@ def write(folder: Path, runs: dict[str, demo.Run] = RUNS) -> list[Path]:
 
 @contextmanager
 def built(server: Server, folders: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """A pipeline whose tables are built: a copy of the first one's database and project."""
+    """A pipeline whose tables are built, on a copy of a database that is built once a server."""
     if server.home not in _templates:
-        _templates[server.home] = _build(server, folders.mktemp("built"))
-    template = _templates[server.home]
-    copy = f"copy_{uuid.uuid4().hex[:12]}"
-    admin = Database(server.environment())
-    original = template.database.environment["PGDATABASE"]
-    names = sql.Identifier(copy), sql.Identifier(original)
-    with admin.connect() as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(*names))
-    folder = folders.mktemp("copy") / "dbt_project"
-    shutil.copytree(template.project, folder)
-    yield Pipeline(Database(server.environment() | {"PGDATABASE": copy}), folder)
-    with admin.connect() as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(names[0]))
+        _build(server, folders.mktemp("built"))
+        _templates.add(server.home)
+    with fresh_database(server, template=TEMPLATE) as copy:
+        yield Pipeline.create(copy)
 
 
-def _build(server: Server, folder: Path) -> Pipeline:
-    name = f"built_{uuid.uuid4().hex[:12]}"
-    with Database(server.environment()).connect() as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    pipeline = Pipeline.create(Database(server.environment() | {"PGDATABASE": name}), folder)
-    pipeline.push(*write(folder / "data"))
-    pipeline.build()
-    return pipeline
+def _build(server: Server, folder: Path) -> None:
+    with fresh_database(server) as database:
+        pipeline = Pipeline.create(database)
+        pipeline.push(*write(folder / "data"))
+        pipeline.build()
+        names = (TEMPLATE, database.environment["PGDATABASE"])
+        copy = sql.SQL("create database {} template {}")
+        Database(server.environment()).rows(copy.format(*map(sql.Identifier, names)))

@@ -42,8 +42,8 @@ FILES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     folder = tmp_path_factory.mktemp("lives")
-    for database in fresh_database(server):
-        pipeline = Pipeline.create(database, folder)
+    with fresh_database(server) as database:
+        pipeline = Pipeline.create(database)
         for name, document in FILES.items():
             write(folder / "data" / name, document)
         pipeline.push(folder / "data")

@@ -33,7 +33,7 @@ def test_pruning_changes_no_published_row(
     for name, run in HISTORY:
         (tmp_path / "data" / name).parent.mkdir(exist_ok=True, parents=True)
         demo.write(tmp_path / "data" / name, run)
-    pipeline = Pipeline.create(any_database, tmp_path / "project")
+    pipeline = Pipeline.create(any_database)
     env = any_database.environment
     done = run_loader("prune", env=env)
     assert (done.returncode, done.stderr) == (

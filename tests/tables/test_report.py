@@ -53,8 +53,8 @@ def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for name, content in odd.items():
         files.append(folder / "data" / name)
         files[-1].write_text(json.dumps(content))
-    for database in fresh_database(server):
-        made = Pipeline.create(database, folder)
+    with fresh_database(server) as database:
+        made = Pipeline.create(database)
         made.push(*files)
         made.build()
         database.rows(
@@ -489,7 +489,7 @@ def test_rejections_and_findings_are_told_and_lead_to_the_docs(
 @pytest.fixture(scope="module")
 def crowd(server: Server, pipeline: Pipeline) -> Iterator[Database]:
     """140 batteries in the published tables, with lives of 150 to 2,300 cycles."""
-    for database in fresh_database(server):
+    with fresh_database(server) as database:
         name = database.environment["PGDATABASE"]
         admin = Database(server.environment())
         admin.rows(f"drop database {name}")

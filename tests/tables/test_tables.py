@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture
 def pipeline(database: Database, tmp_path: Path) -> Pipeline:
-    return Pipeline.create(database, tmp_path)
+    return Pipeline.create(database)
 
 
 def landed_files(pipeline: Pipeline, folder: Path) -> list[reference.File]:
@@ -193,7 +193,7 @@ def test_the_order_in_which_runs_land_changes_nothing_but_ids(
     for database, order in zip(two_databases, (sorted(runs), sorted(runs)[::-1]), strict=True):
         folder = tmp_path / order[0]
         folder.mkdir()
-        pipeline = Pipeline.create(database, folder)
+        pipeline = Pipeline.create(database)
         for name in order:
             path = folder / name
             path.write_text(shapes.dumps(runs[name]))
@@ -218,7 +218,7 @@ def test_the_order_in_which_runs_land_changes_nothing_but_ids(
 def test_the_real_files_give_the_tables_of_the_reference(
     any_database: Database, tmp_path: Path, real_data: Path
 ) -> None:
-    pipeline = Pipeline.create(any_database, tmp_path)
+    pipeline = Pipeline.create(any_database)
     pipeline.push(real_data)
     pipeline.build()
     assert_published(pipeline, real_data)

@@ -368,6 +368,7 @@ def columns_of(points):
     return {f"column {number}": [number + 0.5] * points for number in range(8)}
 
 
+@pytest.mark.clock
 def test_a_hundred_thousand_points_are_split_in_no_time_into_even_parts():
     text = dump({"cycles_interpolated": columns_of(100_000)})
     size = len(text)

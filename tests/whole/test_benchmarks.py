@@ -98,6 +98,7 @@ def test_the_peak_of_memory_is_that_of_a_process_and_its_children() -> None:
     assert watch.peaks.backend is None
 
 
+@pytest.mark.clock
 def test_a_watch_ends_with_a_process_that_is_gone() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

@@ -99,7 +99,7 @@ def test_a_server_of_ones_own_needs_no_file_edited(
     debian_server: Server, tmp_path: Path, run_loader: RunLoader
 ) -> None:
     """PostgreSQL 15: push by DATABASE_URL, plain dbt by PG*; no other server is started."""
-    for database in fresh_database(debian_server):
+    with fresh_database(debian_server) as database:
         variables = database.environment
         place = f"host={variables['PGHOST']}&port={variables['PGPORT']}"
         url = f"postgresql://{variables['PGUSER']}@/{variables['PGDATABASE']}?{place}"

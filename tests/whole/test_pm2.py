@@ -53,10 +53,9 @@ class Pm2:
     server: Server
     home: Path
     started: float = field(default_factory=time.monotonic)
-    print: Callable[[str], None] = print
 
     def says(self, text: str) -> None:
-        self.print(f"{time.monotonic() - self.started:6.1f} s  {text}")
+        print(f"{time.monotonic() - self.started:6.1f} s  {text}")
 
     def environment(self) -> dict[str, str]:
         own = {"PM2_HOME": str(self.home), "PM2_DISABLE_VERSION_CHECK": "true"}
@@ -187,9 +186,7 @@ class Pm2:
 
 
 @pytest.fixture
-def pm2(
-    pm2_command: str, tmp_path: Path, run_loader: RunLoader, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Pm2]:
+def pm2(pm2_command: str, tmp_path: Path, run_loader: RunLoader) -> Iterator[Pm2]:
     folder = tmp_path / "checkout"
     home = Path(tempfile.mkdtemp(prefix="pm2-"))  # short: PM2 has sockets in it
     with scratch_home() as server_home:
@@ -200,12 +197,7 @@ def pm2(
         write(program, f'#!/bin/sh\nPYTHONPATH={folder} exec {command} "$@"\n'.encode())
         program.chmod(0o755)
         (folder / "data").mkdir()
-
-        def out_loud(text: str) -> None:
-            with capsys.disabled():
-                print(text)
-
-        pm2 = Pm2(pm2_command, folder, Server(server_home), home, print=out_loud)
+        pm2 = Pm2(pm2_command, folder, Server(server_home), home)
         try:
             yield pm2
         finally:

@@ -97,6 +97,12 @@ class Runs:
 
 
 @pytest.fixture
+def database(lone_database: Database) -> Database:
+    """Loaders are killed here, and what they started may live on."""
+    return lone_database
+
+
+@pytest.fixture
 def runs(database: Database, tmp_path: Path) -> Runs:
     return Runs(database, tmp_path)
 
@@ -274,14 +280,14 @@ def test_what_is_no_duration_is_refused(runs: Runs, text: str) -> None:
     assert "is no duration; write 90s" in said
 
 
-def test_dbt_warns_where_no_run_succeeded_for_an_hour(database: Database, tmp_path: Path) -> None:
+def test_dbt_warns_where_no_run_succeeded_for_an_hour(database: Database) -> None:
     with database.connect() as connection:
         Zone(connection).prepare()
         connection.execute(
             "insert into raw.runs (outcome, ended_at) values ('failed', now()),"
             " ('succeeded', now() - interval '61 minutes')"
         )
-    pipeline = Pipeline.create(database, tmp_path)
+    pipeline = Pipeline.create(database)
     freshness = ("source", "freshness", "--select", "source:raw.runs")
     assert "WARN freshness of raw.runs" in pipeline.dbt(*freshness).stdout
 
