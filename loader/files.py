@@ -12,8 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from loader import formats
+
 LARGEST = 4 * 2**30
 """Bytes a file may have when decompressed, unless told otherwise."""
+
+LINK = "a symbolic link, not followed without --follow-symlinks"
+SIDE_FILE = "a side file of macOS"
+"""Why files in a folder are left aside."""
 
 _CHUNK = 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -48,16 +54,17 @@ def find(
     paths: Iterable[Path],
     *,
     follow_symlinks: bool = False,
-    leave: Callable[[Path], None] = lambda link: None,
+    leave: Callable[[Path, str], None] = lambda path, reason: None,
 ) -> Iterator[Path]:
     """Give the files to read: absolute paths, sorted as text, each once.
 
     A folder stands for the `*.json` and `*.json.gz` below it; a file named directly is taken
     whatever its ending. Symbolic links in a folder are followed where `follow_symlinks` (a folder
-    is walked once, however many links lead to it); else `leave` is told of those that have such an
-    ending or lead to a folder. A folder that cannot be listed is given as if it were a file, so
-    that `read` says so. Raises `FileNotFoundError`, before anything is given, for a path named
-    directly that is not there.
+    is walked once, however many links lead to it). What is left aside in a folder, `leave` is told
+    with the reason: else the links that have such an ending or lead to a folder, and side files of
+    macOS. A folder that cannot be listed is given as if it were a file, so that `read` says so.
+    Raises `FileNotFoundError`, before anything is given, for a path named directly that is not
+    there.
     """
     paths = list(paths)
     check(paths)
@@ -65,8 +72,7 @@ def find(
     for path in paths:
         name = os.path.abspath(path)  # noqa: PTH100  pathlib has no lexical twin
         if os.path.isdir(name):  # noqa: PTH112  text all along: a large folder is walked fast
-            below = _followed(name) if follow_symlinks else _below(name, leave)
-            found.update(below)
+            found.update(_below(name, follow_symlinks, leave))
         else:
             found.add(name)
     return map(Path, sorted(found))
@@ -79,36 +85,38 @@ def check(paths: Iterable[Path]) -> None:
             raise FileNotFoundError(f"{path}: no such file or folder")
 
 
-def _below(folder: str, leave: Callable[[Path], None]) -> Iterator[str]:
-    unlisted: list[OSError] = []
-    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
-        files = [name for name in names if _is_json(name)]
-        links = set(_links(parent, folders + files))
-        for link in links:
-            leave(Path(link))
-        for name in files:
-            path = os.path.join(parent, name)  # noqa: PTH118
-            if path not in links:
-                yield path
-    yield from (str(error.filename) for error in unlisted)
-
-
-def _links(parent: str, names: Iterable[str]) -> Iterator[str]:
-    paths = (os.path.join(parent, name) for name in names)  # noqa: PTH118
-    return (path for path in paths if os.path.islink(path))  # noqa: PTH114
-
-
-def _followed(folder: str) -> Iterator[str]:
+def _below(folder: str, follow: bool, leave: Callable[[Path, str], None]) -> Iterator[str]:
     unlisted: list[OSError] = []
     seen: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append, followlinks=follow):
         status = os.stat(parent)  # noqa: PTH116
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()  # a link led here again
             continue
         seen.add((status.st_dev, status.st_ino))
-        yield from (os.path.join(parent, name) for name in names if _is_json(name))  # noqa: PTH118
+        files = [os.path.join(parent, name) for name in names if _is_json(name)]  # noqa: PTH118
+        inner = [os.path.join(parent, name) for name in folders]  # noqa: PTH118
+        links = set() if follow else set(filter(os.path.islink, files + inner))
+        for path in links:
+            leave(Path(path), LINK)
+        for path in files:
+            if path not in links and _is_side_file(path):
+                leave(Path(path), SIDE_FILE)
+            elif path not in links:
+                yield path
     yield from (str(error.filename) for error in unlisted)
+
+
+def _is_side_file(path: str) -> bool:
+    """Whether macOS put it beside a file that it could not write all it knows to."""
+    named = os.path.basename(path).startswith("._")  # noqa: PTH119
+    if not named or not os.path.isfile(path):  # noqa: PTH113
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(formats.APPLE_DOUBLE)) == formats.APPLE_DOUBLE
+    except OSError:
+        return False  # `read` says why
 
 
 def _is_json(name: str) -> bool:

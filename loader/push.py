@@ -14,9 +14,6 @@ from loader.pool import Job, WorkerPool
 from loader.raw import zone
 from loader.server import database
 
-LINK = "a symbolic link, not followed without --follow-symlinks"
-"""Why a link is skipped."""
-
 
 def push(
     paths: Iterable[Path],
@@ -35,11 +32,15 @@ def push(
     """
     started = time.monotonic()
     paths = list(paths)
-    links: list[Path] = []
-    sought = files.find(paths, follow_symlinks=follow_symlinks, leave=links.append)
+    left: list[Outcome] = []
+
+    def leave(file: Path, reason: str) -> None:
+        left.append(Outcome.skipped(FileOnDisk.at(file), reason))
+
+    sought = files.find(paths, follow_symlinks=follow_symlinks, leave=leave)
     found = [FileOnDisk.at(file) for file in sought]
     environment = {**os.environ, **database.connection_environment()}
-    summary = Summary([Outcome.skipped(FileOnDisk.at(link), LINK) for link in links])
+    summary = Summary(left)
     with zone.opened() as raw:
         known = raw.known(found)
         if gone := list(_gone(paths, found, known)):

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import yyjson
 
+from loader import formats
 from loader.files import Rejected
 from loader.parts.text import QUOTE, chunks, without_escapes
 
@@ -96,7 +97,9 @@ def _with_nulls(chunk: bytes, plain: bytes, quoted: int) -> tuple[bytes, int]:
 
 
 def _invalid(data: bytes, message: str) -> Rejected:
-    """Say in which way and where this is no JSON."""
+    """Say in which way and where this is no JSON, or what else it is."""
+    if other := formats.recognise(data):
+        return Rejected(other.name, other.remedy)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:2] in (b"{\0", b"\0{"):
         return Rejected("not UTF-8", "it is UTF-16: save it as UTF-8")
     try:

@@ -249,6 +249,6 @@ def _processors() -> int:
 
 
 def _half_of_memory() -> int:
-    import psutil
+    from loader import memory
 
-    return int(psutil.virtual_memory().total // 2)
+    return memory.total() // 2

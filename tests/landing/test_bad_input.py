@@ -76,11 +76,11 @@ def test_every_odd_file_gets_what_the_list_says_and_no_other_suffers(
     } == {}
 
 
-def got(files: list[dict[str, Any]]) -> dict[str, str]:
+def got(outcomes: list[dict[str, Any]]) -> dict[str, str]:
     """By the name as `raw` writes it, or of what is inside a folder."""
     said = {}
-    for file in files:
-        left = file["reason"].startswith("a symbolic link")
+    for file in outcomes:
+        left = file["reason"] in (files.LINK, files.SIDE_FILE) and file["outcome"] == "skipped"
         what = (
             LEFT if left else file["reason"] if file["outcome"] == "rejected" else file["outcome"]
         )

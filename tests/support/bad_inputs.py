@@ -1,8 +1,11 @@
 """Everything odd that a folder may hold, and what it gets; see tests/landing/test_bad_input.py."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
+import pickle
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +73,9 @@ def folder_of_one(path: Path) -> None:
 GOOD = document(protocol="good")
 PACKED = gzip.compress(document(protocol="packed") + b" " * 5000)
 A = b'{"a": %s}'
+APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(4000) + b"\x9a"
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 190000000\n"
+ARBIN = b"Data_Point,Test_Time,DateTime,Step_Time,Step_Index,Cycle_Index\n1,0.0,0,0,1,0\n"
 
 KINDS = [
     # encodings
@@ -121,6 +127,18 @@ KINDS = [
     Kind("an exponent of six digits", "exponent.json", A % b"1e200000", "a number out of range"),
     Kind("an integer of 200,000 digits", "digits.json", A % (b"9" * 200_000),
          "a number out of range"),
+    # something else by its first bytes or lines
+    Kind("a side file of macOS", "._bom.json", APPLE_DOUBLE, LEFT),
+    Kind("a side file under another name", "side.json", APPLE_DOUBLE, "a side file of macOS"),
+    Kind("a Git LFS pointer", "lfs.json", LFS, "a Git LFS pointer"),
+    Kind("a zip archive", "zip.json", b"PK\x03\x04\x14\0\0\0\x08\0", "a zip archive"),
+    Kind("an xz archive", "xz.json", lzma.compress(GOOD), "xz-compressed"),
+    Kind("a bzip2 archive", "bz2.json", bz2.compress(GOOD), "bzip2-compressed"),
+    Kind("a zstd archive", "zst.json", b"\x28\xb5\x2f\xfd\x24\x02", "zstd-compressed"),
+    Kind("an HDF5 file", "hdf5.json", b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file"),
+    Kind("a pickle", "pickle.json", pickle.dumps({"a": 1}), "a Python pickle"),
+    Kind("an export of an Arbin cycler", "arbin.json.gz", gzip.compress(ARBIN),
+         "a table exported by an Arbin cycler"),
     # gzip
     Kind("gzip, cut", "cut.json.gz", PACKED[:-9], GZIP),
     Kind("gzip, its header only", "header.json.gz", PACKED[:10], GZIP),

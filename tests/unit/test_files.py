@@ -1,15 +1,22 @@
+import bz2
 import gzip
 import hashlib
+import io
 import json
+import lzma
 import math
 import os
 import pickle
 import shutil
 import socket
+import sqlite3
+import tarfile
 import tempfile
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -71,13 +78,28 @@ def test_links_are_left_aside_or_followed_once(tmp_path):
     (folder / "folder.json").symlink_to(tmp_path / "elsewhere")
     (folder / "notes.txt").symlink_to(tmp_path / "elsewhere" / "a.json")
     left = []
-    assert list(find([folder], leave=left.append)) == []
+    assert list(find([folder], leave=lambda path, _: left.append(path))) == []
     assert sorted(left) == [folder / name for name in ("folder.json", "linked.json", "loop")]
-    assert list(find([folder], follow_symlinks=True, leave=left.append)) == [
+    assert list(find([folder], follow_symlinks=True, leave=lambda path, _: left.append(path))) == [
         folder / "folder.json" / "a.json",
         folder / "linked.json",
     ]
     assert len(left) == 3
+
+
+def test_side_files_of_macos_are_left_aside_and_nothing_else(tmp_path):
+    side = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(4000)
+    for name in ("._a.json", "__MACOSX/._a.json.gz"):
+        written(tmp_path / name, side)
+    kept = [written(tmp_path / "._b.json", b"{}"), written(tmp_path / "c.json", side)]
+    left = []
+    assert list(find([tmp_path], leave=lambda *what: left.append(what))) == kept
+    assert sorted(left) == [
+        (tmp_path / "._a.json", "a side file of macOS"),
+        (tmp_path / "__MACOSX" / "._a.json.gz", "a side file of macOS"),
+    ]
+    for file in (tmp_path / "._a.json", tmp_path / "c.json"):
+        assert rejection(validate, read(file).data)[0] == "a side file of macOS"
 
 
 def test_a_name_that_is_not_utf8_is_found(tmp_path):
@@ -291,6 +313,100 @@ def test_a_file_without_content_is_empty(text):
 )
 def test_anything_but_an_object_is_refused(text, detail):
     assert rejection(validate, text) == ("not a JSON object", detail)
+
+
+def archive(name):
+    """A zip archive of one member."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as written_to:
+        written_to.writestr(name, b"{}")
+    return file.getvalue()
+
+
+def tarred():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as written_to:
+        written_to.addfile(tarfile.TarInfo("a.json"))
+    return file.getvalue()
+
+
+def database():
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("create table a (b)")
+        return connection.serialize()
+
+
+def numpy_array():
+    file = io.BytesIO()
+    numpy.save(file, numpy.zeros(3))
+    return file.getvalue()
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 190000000\n"
+ARBIN = b"Data_Point,Test_Time,DateTime,Step_Time,Step_Index,Cycle_Index\n1,0.0,0,0,1,0\n"
+ARBIN_EXCEL = b"\xef\xbb\xbfData_Point;Date_Time;Test_Time(s);Step_Time(s)\r\n1;2;3;4\r\n"
+MACCOR = (
+    b"Today's Date\t08/27/2019\tFilename:\tx.030\r\nRec#\tCyc#\tStep\tTestTime\r\n1\t0\t1\t0\r\n"
+)
+MACCOR_BARE = b"Rec\tCycle P\tCycle C\tStep\tTestTime\r\n1\t0\t0\t1\t0.0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "remedy"),
+    [
+        (LFS, "a Git LFS pointer", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s190--0.json\n", "a git-annex pointer", "git annex get"),
+        (archive("a.json"), "a zip archive", "unpack it"),
+        (archive("[Content_Types].xml"), "an Excel workbook", "as JSON"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999), "an Excel workbook", "as JSON"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive", "unpack it"),
+        (b"Rar!\x1a\x07\x01\x00", "a RAR archive", "unpack it"),
+        (tarred(), "a tar archive", "unpack it"),
+        (lzma.compress(b"{}"), "xz-compressed", "unpack it"),
+        (lzma.compress(b"{}", lzma.FORMAT_ALONE), "xz-compressed", "unpack it"),
+        (bz2.compress(b"{}"), "bzip2-compressed", "unpack it"),
+        (b"\x28\xb5\x2f\xfd\x24\x02", "zstd-compressed", "unpack it"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file", "as JSON"),
+        (
+            b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF",
+            "a MATLAB file",
+            "JSON",
+        ),
+        (b"PAR1\x15\x04", "a Parquet file", "as JSON"),
+        (b"ARROW1\0\0", "an Arrow file", "as JSON"),
+        (numpy_array(), "a NumPy array", "as JSON"),
+        *[
+            (pickle.dumps(value, protocol), "a Python pickle", "as JSON")
+            for protocol in range(2, 6)
+            for value in ({"a": 1}, [1], Rejected("a", "b"))
+        ],
+        (database(), "an SQLite database", "as JSON"),
+        (b"\0\1\0\0Standard Jet DB\0", "an Arbin .res (Access) database", "BEEP"),
+        (b"EC-Lab ASCII FILE\r\nNb header lines : 60\r\n", "a BioLogic file", "BEEP"),
+        (ARBIN, "a table exported by an Arbin cycler", "BEEP"),
+        (ARBIN_EXCEL, "a table exported by an Arbin cycler", "BEEP"),
+        (MACCOR, "a table exported by a Maccor cycler", "BEEP"),
+        (MACCOR_BARE, "a table exported by a Maccor cycler", "BEEP"),
+        (b"a,b,c\n1,2,3\n", "a table of text", "as JSON"),
+        (b"a;b;c\r\n1,5;2;3\r\n", "a table of text", "as JSON"),
+        (b"a\tb\tc\n1\t2\t3\n", "a table of text", "as JSON"),
+        (b"%PDF-1.7\n", "a PDF document", "as JSON"),
+    ],
+)
+def test_what_is_something_else_is_named_with_what_to_do(content, reason, remedy):
+    said = rejection(validate, content)
+    assert said[0] == reason
+    assert remedy in said[1]
+
+
+def test_broken_json_is_taken_for_nothing_else():
+    for text in (
+        b'{"a": [1, 2',
+        b"PK",
+        b'{"data_point": [1], "test_time": [2',
+        b'["a", 1, 2,\n3, 4, 5',
+    ):
+        assert rejection(validate, text)[0] == "not valid JSON"
 
 
 MIDDLE = ": the file ends in the middle: was it copied whole?"
