@@ -144,10 +144,12 @@ def reject(zone: Zone, found: FileOnDisk, reason: str, detail: str) -> Outcome:
 
 
 def _refused(error: psycopg.Error) -> files.Rejected:
-    """Say in the words of the trade what PostgreSQL found."""
-    said = _said(error)
-    reason, remedy = _REASONS.get(type(error), ("refused by PostgreSQL", ""))
-    return files.Rejected(reason, f"{remedy} ({said})" if remedy else said)
+    """Say what PostgreSQL found, and where, as far as it says so."""
+    if type(error) not in _REASONS:
+        return files.Rejected("refused by PostgreSQL", _said(error))
+    reason, detail = _REASONS[type(error)]
+    where = (error.diag.context or "").partition("\n")[0]
+    return files.Rejected(reason, f"{detail} ({where})" if where.startswith("JSON") else detail)
 
 
 def _said(error: psycopg.Error) -> str:
