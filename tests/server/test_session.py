@@ -99,7 +99,7 @@ def wanted(connection) -> dict[str, str]:
 @pytest.fixture(params=["SQL_ASCII", "LATIN1"])
 def foreign(request, server) -> Iterator[Database]:
     """A database in another encoding than UTF-8."""
-    for database in fresh_database(server):
+    with fresh_database(server) as database:
         name = f"{database.environment['PGDATABASE']}_foreign"
         database.rows(
             f"create database {name} encoding '{request.param}' locale 'C' template template0"
