@@ -1,4 +1,7 @@
-"""Runs dbt: finds the project, writes its connection profile, builds."""
+"""Runs dbt: finds the project, writes its connection profile, builds.
+
+What dbt writes lies in the project where that is the user's own clone, else in the user's folder.
+"""
 
 import os
 import re
@@ -11,6 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import yaml
+
+from loader.server import embedded
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -28,21 +33,41 @@ def project() -> Path:
     raise FileNotFoundError("The dbt project is missing; install battery-elt again.")
 
 
+def folder() -> Path:
+    """The folder of profiles.yml, target/ and logs/: each user of an installation has their own.
+
+    The project itself where it is a clone that belongs to this user, so that plain `dbt` finds them
+    there; else `dbt` in the folder of the embedded server.
+    """
+    here = project()
+    clone = here.parent != _PACKAGE
+    mine = not hasattr(os, "geteuid") or here.stat().st_uid == os.geteuid()
+    if clone and mine and os.access(here, os.W_OK):
+        return here
+    return Path(os.path.abspath(embedded.home().expanduser())) / "dbt"  # noqa: PTH100 - resolves ".."
+
+
+def target() -> Path:
+    """The folder of what the last build left: manifest.json, run_results.json."""
+    return folder() / "target"
+
+
 def write_profile(environment: Mapping[str, str]) -> Path:
-    """Writes the project's profiles.yml from profiles.yml.example, and gives its path.
+    """Writes profiles.yml in `folder()` from profiles.yml.example, and gives its path.
 
     `environment` holds the PG* variables of the server (see `database.connection_environment`): its
     host and database become the defaults of the profile, so that plain `dbt build` finds the
     embedded server. PG* variables set when dbt runs come before them, and no password is written.
     A profile of an earlier call is written anew, one that somebody edited stays as it is.
     """
-    profile = project() / "profiles.yml"
+    profile = folder() / "profiles.yml"
     example = (project().parent / "profiles.yml.example").read_text(encoding="utf-8")
     before = profile.read_text(encoding="utf-8") if profile.exists() else None
     wanted = _with_defaults(example, environment)
     ours = before is None or _with_defaults(before, environment) == wanted
     if ours and (before is None or yaml.safe_load(before) != wanted):
         remarks = "".join(re.findall(r"^#.*\n", example, re.MULTILINE))
+        profile.parent.mkdir(parents=True, exist_ok=True)
         new = profile.with_name(f".profiles-{os.getpid()}.yml")
         new.write_text(remarks + yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
         new.replace(profile)
@@ -89,7 +114,7 @@ def build(
     """
     process = subprocess.Popen(
         _dbt(environment, "build", *arguments),
-        env={**os.environ, **environment},
+        env=_environment(environment),
         pass_fds=[lock],
         stdin=subprocess.DEVNULL if stop else None,
         stdout=stdout,
@@ -109,7 +134,7 @@ def docs(port: int, *, environment: Mapping[str, str]) -> NoReturn:
     They have a target folder of their own, which no build writes to. Raises
     subprocess.CalledProcessError where they cannot be generated.
     """
-    own = {**os.environ, **environment, "DBT_TARGET_PATH": str(project() / "target" / "docs")}
+    own = _environment(environment) | {"DBT_TARGET_PATH": str(target() / "docs")}
     subprocess.run(_dbt(environment, "docs", "generate"), env=own, check=True)
     serve = ("docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser")
     command = _dbt(environment, *serve)
@@ -120,6 +145,13 @@ def _dbt(environment: Mapping[str, str], *words: str) -> list[str]:
     profile = write_profile(environment)
     where = ["--project-dir", str(project()), "--profiles-dir", str(profile.parent)]
     return [f"{sysconfig.get_path('scripts')}/dbt", *words, *where]
+
+
+def _environment(connection: Mapping[str, str]) -> dict[str, str]:
+    """This process's, but for DBT_*: those are meant for other projects."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    where = {"DBT_TARGET_PATH": str(target()), "DBT_LOG_PATH": str(folder() / "logs")}
+    return {**outside, **connection, **where}
 
 
 def _wait(process: subprocess.Popen[bytes], stop: Callable[[], int]) -> int:

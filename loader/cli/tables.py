@@ -180,7 +180,7 @@ def _write_report(path: Path, barcodes: list[str]) -> None:
         except report.NothingToShow as error:
             fail(str(error), USAGE)
     with file_errors():
-        page = report.render(data, report.last_build(dbt.project() / "target")).encode()
+        page = report.render(data, report.last_build(dbt.target())).encode()
         path.write_bytes(page)
     many = output.many(len(data.batteries), "battery", "batteries")
     print(f"wrote {path} ({many}, {output.size(len(page))})")

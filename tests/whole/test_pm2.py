@@ -254,7 +254,6 @@ def test_it_runs_by_itself_under_pm2(pm2: Pm2) -> None:
         "BATTERY_DATA": "data",  # as by default
         "BATTERY_CRON": f"'*/{TICK} * * * * *'",
         "BATTERY_DOCS_PORT": str(port),
-        "DBT_EXCLUDE_RESOURCE_TYPES": "'test unit_test'",  # to be fast
     }
     pm2.settings(**settings)
     pm2.says(f"pm2 start ecosystem.config.js, a tick every {TICK} s")
