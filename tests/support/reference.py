@@ -122,7 +122,9 @@ def parse(text: str | bytes) -> dict[str, Any]:
     """The document of a JSON text; NaN and the infinities are null, large integers exact."""
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
-    document = json.loads(text, parse_constant=lambda _: None, parse_int=_integer)
+    document = json.loads(
+        text, parse_constant=lambda _: None, parse_int=_integer, parse_float=_fraction
+    )
     assert isinstance(document, dict)
     return document
 
@@ -130,6 +132,16 @@ def parse(text: str | bytes) -> dict[str, Any]:
 def _integer(digits: str) -> int | float:
     # Python refuses to turn more than 4,300 digits into an int; no double holds them either.
     return int(digits) if len(digits) <= 4000 else math.inf
+
+
+def _fraction(digits: str) -> float:
+    # What is too small for a double is none, as what is too large is.
+    number = float(digits)
+    return math.nan if number == 0 and _is_not_zero(digits) else number
+
+
+def _is_not_zero(digits: str) -> bool:
+    return re.search("[1-9]", re.split("[eE]", digits)[0]) is not None
 
 
 # ------------------------------------------------------------------------------------- scalars
@@ -163,9 +175,7 @@ def _double_of_string(text: str) -> float | None:
     if match is None or len((match[1] or "").lstrip("0")) > 4:
         return None
     number = float(plain)
-    mantissa = re.split("[eE]", plain)[0]
-    underflow = number == 0 and re.search("[1-9]", mantissa) is not None
-    return None if underflow else _finite(number)
+    return None if number == 0 and _is_not_zero(plain) else _finite(number)
 
 
 def _finite(number: float) -> float | None:

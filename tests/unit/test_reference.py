@@ -98,6 +98,7 @@ def test_parsing_keeps_large_integers_and_takes_non_finite_numbers_for_null() ->
     assert document == {"a": None, "b": None, "c": 9007199254740993, "d": math.inf}
     assert double(document["d"]) is None
     assert double(parse('{"a": 1%s}' % ("0" * 5000))["a"]) is None
+    assert [double(number) for number in parse('{"a": [1e-400, 0e-400]}')["a"]] == [None, 0]
 
 
 @pytest.mark.parametrize(
