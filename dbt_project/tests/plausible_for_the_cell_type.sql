@@ -4,7 +4,7 @@
 with
 
 cell_types as (
-    select * from {{ ref('cell_types') }}
+    select * from {{ ref('stg_cell_types') }}
 ),
 
 summaries as (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,8 +58,7 @@ def _status(
         fades = [] if as_json or not sys.stdout.isatty() else _fades(zone.connection, now.batteries)
         age = runs.since_success(zone.connection)
     environment = database.connection_environment()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    say(output.as_json(now) if as_json else output.status(now, environment, width))
+    say(output.as_json(now) if as_json else output.status(now, environment))
     if fades:
         say("\n".join(["", *fades]))
     if fail_if_older is not None and (age is None or age > fail_if_older):

@@ -232,11 +232,11 @@ PLANTS = [
     *(
         Plant(
             f"insert into battery_staging.{seed} ({column}, {others}) values (null, {values})",
-            {f"not_null_{seed}_{column}"},
+            {f"not_null_{seed}_{column}", *more},
         )
-        for seed, column, others, values in (
+        for seed, column, others, values, *more in (
             ("excluded_files", "file", "reason", "'bad'"),
-            ("excluded_files", "reason", "file", "'no.json'"),
+            ("excluded_files", "reason", "file", "'no.json'", "exclusions_name_landed_files"),
             ("cell_types", "pattern", "nominal_capacity", "1"),
             ("cell_types", "nominal_capacity", "pattern", "'x*'"),
             ("published_cycle_lives", "barcode", "cycle_life", "1"),
@@ -246,10 +246,16 @@ PLANTS = [
     *(
         Plant(
             f"insert into battery_staging.{seed} ({column}, {other}) values {row}, {row}",
-            {f"unique_{seed}_{column}"},
+            {f"unique_{seed}_{column}", *more},
         )
-        for seed, column, other, row in (
-            ("excluded_files", "file", "reason", "('no.json', 'bad')"),
+        for seed, column, other, row, *more in (
+            (
+                "excluded_files",
+                "file",
+                "reason",
+                "('no.json', 'bad')",
+                "exclusions_name_landed_files",
+            ),
             ("cell_types", "pattern", "nominal_capacity", "('x*', 1)"),
             ("published_cycle_lives", "barcode", "cycle_life", "('X', 1)"),
         )
@@ -451,7 +457,7 @@ def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
 
 def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     """NaN is greater than every number: a range without an upper bound lets it through."""
-    path = pipeline.project / "models" / "marts" / "battery_summaries" / "battery_summaries.yml"
+    path = pipeline.project / "models" / "marts" / "battery_summaries.yml"
     path.write_text(path.read_text().replace("paused: [0, 1]", "paused: [0]"))
     result = pipeline.dbt("parse")
     assert result.returncode == 2

@@ -91,9 +91,7 @@ def test_dbt_typed_plainly_works_after_a_push(
 
         again = mine.loader("build", "--no-use-colors", cwd=tmp_path)
         assert again.returncode == 0, again.stdout + again.stderr
-        assert re.fullmatch(
-            r"build succeeded in .* s: 1 battery, 0 cycles added, \d+ checks passed\n", again.stdout
-        )
+        assert "ERROR=0" in again.stdout
         assert counts(environment) == rows
 
 

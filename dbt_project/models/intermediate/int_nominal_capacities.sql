@@ -16,7 +16,7 @@ runs as (
 ),
 
 cell_types as (
-    select * from {{ ref('cell_types') }}
+    select * from {{ ref('stg_cell_types') }}
 ),
 
 summaries as (

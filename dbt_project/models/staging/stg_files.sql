@@ -4,8 +4,8 @@ files as (
     select * from {{ source('raw', 'files') }}
 ),
 
-excluded_files as (
-    select * from {{ ref('excluded_files') }}
+exclusions as (
+    select * from {{ ref('stg_exclusions') }}
 ),
 
 final as (
@@ -18,8 +18,8 @@ final as (
     from files
     -- as arrays, not `not exists`: the planner takes that to leave hardly a row, and then plans for none
     where
-        files.name <> all(array(select excluded_files.file from excluded_files))
-        and encode(files.sha256, 'hex') <> all(array(select excluded_files.file from excluded_files))
+        {{ without_gz('files.name') }} <> all(array(select exclusions.file_name from exclusions))
+        and encode(files.sha256, 'hex') <> all(array(select exclusions.sha256 from exclusions))
 )
 
 select * from final
