@@ -8,10 +8,11 @@ import re
 import signal
 import subprocess
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import yaml
 
@@ -100,8 +101,11 @@ def build(
     lock: int,
     stop: Callable[[], int] | None = None,
     stdout: int | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> int:
     """Runs `dbt build` with more `arguments`, its output going to this terminal or to `stdout`.
+
+    With `log` nothing is shown: it is given each line of dbt's log, a JSON object, as it comes.
 
     `environment` holds the PG* variables of the server. `lock` is the file descriptor of the
     connection that holds the right to build: dbt keeps it open, so that the right is not free
@@ -112,15 +116,16 @@ def build(
 
     Returns dbt's exit code: 0, 1 where a model or a test failed, 2 where dbt could not run.
     """
+    form = ("--log-format", "json", "--log-level", "info") if log else ()
     process = subprocess.Popen(
-        _dbt(environment, "build", *arguments),
+        _dbt(environment, "build", *form, *arguments),
         env=_environment(environment),
         pass_fds=[lock],
         stdin=subprocess.DEVNULL if stop else None,
-        stdout=stdout,
+        stdout=subprocess.PIPE if log else stdout,
         process_group=0 if stop else None,
     )
-    with process:
+    with process, _read_by(log, process.stdout):
         try:
             return _wait(process, stop) if stop else process.wait()
         finally:
@@ -152,6 +157,23 @@ def _environment(connection: Mapping[str, str]) -> dict[str, str]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     where = {"DBT_TARGET_PATH": str(target()), "DBT_LOG_PATH": str(folder() / "logs")}
     return {**outside, **connection, **where}
+
+
+@contextmanager
+def _read_by(log: Callable[[str], None] | None, output: IO[bytes] | None) -> Iterator[None]:
+    """Hand on each line of a process's output while this one waits for its end."""
+
+    def read() -> None:
+        for line in output or ():
+            if log:
+                log(line.decode(errors="replace"))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.join()
 
 
 def _wait(process: subprocess.Popen[bytes], stop: Callable[[], int]) -> int:

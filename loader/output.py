@@ -7,32 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import psycopg
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
+from loader.build_log import BuildLog, Progress
 from loader.outcome import Listener, Outcome, Rejection, Run, Summary
 from loader.raw.verify import Checked
 from loader.tables.prune import Superseded
-from loader.tables.status import Status
+from loader.tables.status import Build, Extent, Status, extent
 
 Say = Callable[[str], None]
 
+_SHOWN = 10  # rejected files in a status
 
-@dataclass(frozen=True)
+
+@dataclass
 class TextOutput:
-    """What a run says, for people: a progress bar on a terminal, a line a file elsewhere."""
+    """What a run says, for people: a progress bar on a terminal, a line a file elsewhere.
+
+    Of a build one line, and what failed; all that dbt says where it is `verbose`.
+    """
 
     say: Say
     note: Say
     on_terminal: bool = False
+    verbose: bool = False
     dbt_arguments: Sequence[str] = ()
     dbt_output: int | None = None
+    _log: BuildLog | None = None
+    _before: Extent = field(default_factory=Extent)
 
     def listener(self) -> AbstractContextManager[Listener]:
         """Give the bar, or what makes a line a file."""
@@ -42,9 +53,25 @@ class TextOutput:
         """Sum the push up."""
         self.say(summary_line(summary))
 
-    def built(self, outcome: str, seconds: float) -> None:
-        """Say how the build went."""
-        self.say(f"build {outcome} in {seconds:.1f} s")
+    @contextmanager
+    def building(self, connection: psycopg.Connection) -> Iterator[Callable[[str], None] | None]:
+        """Give what reads dbt's log, and shows how far the build is."""
+        if self.verbose:
+            yield None
+            return
+        self._before = extent(connection)
+        with _build_bar(self.on_terminal) as progress:
+            self._log = BuildLog(progress)
+            yield self._log.take
+
+    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
+        """Say what failed, then what the build came to."""
+        if self._log is None:
+            self.say(f"build {outcome} in {seconds:.1f} s")
+            return
+        if outcome == "failed":
+            self.say("\n".join(self._log.failures))
+        self.say(build_line(outcome, seconds, self._log, self._before, extent(connection)))
 
     def ended(self, summary: Summary, run: Run) -> None:
         """All has been said."""
@@ -69,7 +96,11 @@ class JsonLinesOutput:
     def pushed(self, summary: Summary) -> None:
         """The line at the end tells it."""
 
-    def built(self, outcome: str, seconds: float) -> None:
+    def building(self, connection: psycopg.Connection) -> AbstractContextManager[None]:
+        """Leave it to dbt: its log is lines of JSON, too."""
+        return nullcontext()
+
+    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
         """Say how the build went."""
         self.event("build", outcome=outcome, seconds=round(seconds, 3))
 
@@ -109,7 +140,11 @@ class JsonOutput:
     def pushed(self, summary: Summary) -> None:
         """Said at the end."""
 
-    def built(self, outcome: str, seconds: float) -> None:
+    def building(self, connection: psycopg.Connection) -> AbstractContextManager[None]:
+        """Leave it to dbt."""
+        return nullcontext()
+
+    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
         """Said at the end."""
 
     def ended(self, summary: Summary, run: Run) -> None:
@@ -160,7 +195,7 @@ class _Events(Listener):
 class _Bar(Listener):
     """A progress bar by bytes; files rejected stay on the screen above it."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Bars) -> None:
         """`progress` is started once it is known how much there is to do."""
         self._progress = progress
         self._files = 0
@@ -195,7 +230,7 @@ class _Bar(Listener):
 @contextmanager
 def bar() -> Iterator[Listener]:
     """A progress bar that is gone from the screen when done."""
-    progress = Progress(
+    progress = Bars(
         TextColumn("[bold]landing"),
         BarColumn(bar_width=None),
         TextColumn("{task.fields[files]} · {task.fields[done]} · {task.fields[rate]} ·"),
@@ -209,6 +244,17 @@ def bar() -> Iterator[Listener]:
         yield _Bar(progress)
     finally:
         progress.stop()
+
+
+@contextmanager
+def _build_bar(on_terminal: bool) -> Iterator[Progress]:
+    """A progress bar by dbt's steps, gone from the screen when done."""
+    columns = TextColumn("[bold]building"), BarColumn(), TextColumn("{task.description}")
+    with Bars(*columns, transient=True, disable=not on_terminal) as bars:
+        task = bars.add_task("reading the models", total=None)
+        yield lambda done, total, name: bars.update(
+            task, completed=done, total=total, description=f"{done}/{total} {shorten(name, 40)}"
+        )
 
 
 def line(outcome: Outcome) -> str:
@@ -238,13 +284,26 @@ def summary_line(done: Summary) -> str:
     ):
         if count:
             counts.append(f"{word} {count:,}")
+    if not (done.outcomes or done.unfinished):
+        return "nothing to land: no *.json or *.json.gz there"
     landed = done.landed_bytes
     speed = f" ({size(landed)}, {size(landed / done.seconds)}/s)" if landed else ""
     return f"{', '.join(counts)} in {done.seconds:.1f} s{speed}"
 
 
-def status(now: Status, environment: Mapping[str, str]) -> str:
-    """What the database holds, as a few lines."""
+def build_line(outcome: str, seconds: float, log: BuildLog, before: Extent, after: Extent) -> str:
+    """A build in one line: what there is now, what was added, what the tests said."""
+    said = [many(after.batteries or 0, "battery", "batteries")]
+    cycles = (after.cycles or 0) - (before.cycles or 0)
+    said.append(f"{many(abs(cycles), 'cycle')} {'added' if cycles >= 0 else 'removed'}")
+    said.append(f"{many(log.checks, 'check')} passed")
+    if log.warnings:
+        said.append(f"{many(len(log.warnings), 'warning')}: {', '.join(log.warnings)}")
+    return f"build {outcome} in {seconds:.1f} s: {', '.join(said)}"
+
+
+def status(now: Status, environment: Mapping[str, str], width: int = 10_000) -> str:
+    """What the database holds, as a few lines of at most `width` characters."""
     raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
     if now.non_finite:
         raw += f", {_nulls(now.non_finite)}"
@@ -255,11 +314,37 @@ def status(now: Status, environment: Mapping[str, str]) -> str:
     lines = [
         f"database  {place(environment)}",
         f"raw       {raw}",
+        *([f"not built {many(now.unbuilt, 'file')}: loader build"] if now.unbuilt else []),
         f"tables    {tables}",
+        *_last_build(now.last_build),
         f"last run  {run(now.last_run) if now.last_run else 'none'}",
         f"rejected  {rejected}",
+        *(f"  {_complaint(one)}" for one in now.rejections[:_SHOWN]),
     ]
-    return "\n".join(lines + [f"  {_complaint(one)}" for one in now.rejections])
+    if len(now.rejections) > _SHOWN:
+        lines.append(f"  and {len(now.rejections) - _SHOWN:,} more: loader rejections")
+    return "\n".join(shorten(line, width) for line in lines)
+
+
+def _last_build(build: Build | None) -> list[str]:
+    if build is None:
+        return []
+    said = [f"{build.ended_at.astimezone():%Y-%m-%d %H:%M %Z}", many(build.steps, "step")]
+    said += [many(len(build.failed), "failure")] if build.failed else []
+    said += [many(len(build.warned), "warning")] if build.warned else []
+    return [
+        f"built     {', '.join(said)}",
+        *(f"  failed  {name}" for name in build.failed),
+        *(f"  warned  {name}" for name in build.warned),
+    ]
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, its middle left out where it is longer than `width` characters."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
 def rejections(rejected: Sequence[Rejection]) -> str:
@@ -293,9 +378,9 @@ def superseded(file: Superseded) -> str:
 
 def run(one: Run) -> str:
     """A run in one line."""
-    text = f"{one.outcome or 'going on'}, began {one.started_at:%Y-%m-%d %H:%M:%S %Z}"
+    text = f"{one.outcome or 'going on'}, began {one.started_at:%Y-%m-%d %H:%M %Z}"
     if one.ended_at:
-        text += f", took {(one.ended_at - one.started_at).total_seconds():.1f} s"
+        text += f", {(one.ended_at - one.started_at).total_seconds():.1f} s"
     if one.landed is not None:
         text += f": landed {many(one.landed, 'file')}"
     if one.rejected:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psycopg
 
 from loader import dbt, files, push
-from loader.outcome import Limits, Listener, Run, Summary
+from loader.outcome import Build, Limits, Listener, Run, Summary
 from loader.raw import runs
 from loader.raw.zone import Zone
 from loader.server import database
@@ -42,13 +42,18 @@ class Output(Protocol):
     def dbt_output(self) -> int | None:
         """Where dbt's own words go, as subprocess takes it."""
 
+    def building(
+        self, connection: psycopg.Connection
+    ) -> AbstractContextManager[Callable[[str], None] | None]:
+        """Who takes dbt's log line by line, as JSON; None where dbt is to speak for itself."""
+
     def listener(self) -> AbstractContextManager[Listener]:
         """Who is told how the push goes on."""
 
     def pushed(self, summary: Summary) -> None:
         """The push is over."""
 
-    def built(self, outcome: str, seconds: float) -> None:
+    def built(self, connection: psycopg.Connection, outcome: Build, seconds: float) -> None:
         """The build is over."""
 
     def ended(self, summary: Summary, run: Run) -> None:
@@ -100,16 +105,15 @@ def run(
     return Ended(code, summary, record.message if summary.lost else "")
 
 
-def build(arguments: Sequence[str], note: Callable[[str], None]) -> int:
+def build(arguments: Sequence[str], output: Output) -> int:
     """Build the tables, by `dbt build` with more `arguments`; gives dbt's exit code.
 
-    Waits for another build's end, of which `note` is told. Raises DatabaseUnavailable, OSError.
+    Waits for another build's end. Raises DatabaseUnavailable, psycopg.Error, OSError.
     """
     with database.connect(autocommit=True) as connection:
         Zone(connection).prepare()
-        runs.wait_to_build(connection, lambda: note(_WAITING))
-        environment = database.environment_of_dbt(connection)
-        return dbt.build(arguments, environment=environment, lock=connection.fileno())
+        runs.wait_to_build(connection, lambda: output.note(_WAITING))
+        return _build(connection, arguments, output)
 
 
 class Stop:
@@ -166,20 +170,31 @@ def _build_if_due(connection: psycopg.Connection, record: Run, stop: Stop, outpu
     stop.messages = _BUILD
     if stop() or not runs.wait_to_build(connection, lambda: output.note(_WAITING), stop):
         return
-    environment = database.environment_of_dbt(connection)
     runs.note_build(connection, record)
+    code = _build(connection, (), output, stop)
+    if not code or stop() < 2:
+        record.build = "failed" if code else "succeeded"
+
+
+def _build(
+    connection: psycopg.Connection,
+    arguments: Sequence[str],
+    output: Output,
+    stop: Stop | None = None,
+) -> int:
     started = time.monotonic()
-    code = dbt.build(
-        output.dbt_arguments,
-        environment=environment,
-        lock=connection.fileno(),
-        stop=stop,
-        stdout=output.dbt_output,
-    )
-    if code and stop() > 1:
-        return
-    record.build = "failed" if code else "succeeded"
-    output.built(record.build, time.monotonic() - started)
+    with output.building(connection) as log:
+        code = dbt.build(
+            [*output.dbt_arguments, *arguments],
+            environment=database.environment_of_dbt(connection),
+            lock=connection.fileno(),
+            stop=stop,
+            stdout=output.dbt_output,
+            log=log,
+        )
+    if not (code and stop and stop() > 1):
+        output.built(connection, "failed" if code else "succeeded", time.monotonic() - started)
+    return code
 
 
 def _conclude(record: Run, summary: Summary, stop: Stop) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,8 @@ def _status(
         fades = [] if as_json or not sys.stdout.isatty() else _fades(zone.connection, now.batteries)
         age = runs.since_success(zone.connection)
     environment = database.connection_environment()
-    say(output.as_json(now) if as_json else output.status(now, environment))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    say(output.as_json(now) if as_json else output.status(now, environment, width))
     if fades:
         say("\n".join(["", *fades]))
     if fail_if_older is not None and (age is None or age > fail_if_older):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -30,18 +31,22 @@ def _build(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="DBT_ARGUMENT", help="As dbt takes them.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show all that dbt says.")
+    ] = False,
 ) -> None:
     """Build and test the tables with dbt.
 
-    Runs `dbt build` in the dbt project, on the loader's database; all arguments go to dbt. Exit
-    code: that of dbt, 1 where a model or a test failed.
+    Runs `dbt build` in the dbt project, on the loader's database; all arguments go to dbt. Shows
+    what failed and one line in the end; dbt's own words are in logs/dbt.log beside the project.
+    Exit code: that of dbt, 1 where a model or a test failed.
 
     \b
     Examples:
       loader build
       loader build --select batteries --full-refresh
     """
-    raise typer.Exit(_run_build(arguments or []))
+    raise typer.Exit(_run_build(arguments or [], verbose=verbose))
 
 
 @app.command(name="docs")
@@ -134,7 +139,7 @@ def _demo(
     from loader.output import TextOutput
 
     _write_sample(folder)
-    land([folder], TextOutput(say, note))
+    land([folder], TextOutput(say, note, sys.stdout.isatty()))
     if code := _run_build([]):
         raise typer.Exit(code)
     print(_batteries())
@@ -142,12 +147,14 @@ def _demo(
     print(_NEXT)
 
 
-def _run_build(arguments: list[str]) -> int:
+def _run_build(arguments: list[str], *, verbose: bool = False) -> int:
     """dbt's exit code."""
     from loader import run
+    from loader.output import TextOutput
 
+    output = TextOutput(say, note, sys.stdout.isatty(), verbose)
     with database_errors(), file_errors():
-        return run.build(arguments, note)
+        return run.build(arguments, output)
 
 
 def _write_sample(folder: Path) -> None:

@@ -29,13 +29,13 @@ _ALIVE = """
 
 # What the tables are made of: the files landed and what people decided about them.
 _BASIS = """
-    select md5(concat_ws(
+    select md5(nullif(concat_ws(
         ';',
         (select string_agg(file_id::text, ' ' order by file_id) from raw.files),
         (select string_agg(file, ' ' order by file) from raw.exclusions),
         (select string_agg(cell_types::text, ' ' order by pattern) from raw.cell_types),
         (select string_agg(barcode, ' ' order by barcode) from raw.full_resolution)
-    )) as basis
+    ), '')) as basis
 """
 
 

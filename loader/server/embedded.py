@@ -330,6 +330,7 @@ class Server:
 
     def _initialise(self, binaries: Path) -> None:
         """Make the data folder aside and move it into place whole: a killed run is harmless."""
+        logger.warning("making a PostgreSQL server of its own in %s", self.home)
         target = self.data
         target.parent.mkdir(parents=True, exist_ok=True)
         if not self._can_enter(target.parent):

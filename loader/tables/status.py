@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
 from loader.outcome import Rejection, Run
 from loader.raw import runs
 from loader.raw.zone import Zone
-
-_BATTERIES = "select count(*) from battery.batteries"
 
 _SIZE = """
     select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
@@ -21,8 +20,49 @@ _READABLE = """
     select has_schema_privilege(relnamespace, 'usage') and has_table_privilege(oid, 'select')
     from pg_class
     where relname = %s
-        and relnamespace = (select oid from pg_namespace where nspname = 'battery')
+        and relnamespace = (select oid from pg_namespace where nspname = %s)
 """
+
+
+@dataclass(frozen=True)
+class Build:
+    """A run of dbt on this database: when it ended, its steps, names of what failed or warned."""
+
+    ended_at: datetime
+    steps: int
+    failed: list[str]
+    warned: list[str]
+
+
+def last_build(connection: psycopg.Connection) -> Build | None:
+    """The last build or test; None before the first, or where the user may not read of it."""
+    if not _readable(connection, "builds", "battery_staging"):
+        return None
+    row = connection.execute(
+        "select ended_at, steps, failed, warned from battery_staging.builds"
+        " order by ended_at desc limit 1"
+    ).fetchone()
+    return Build(*row) if row else None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many batteries and cycles are published; None where their table may not be read."""
+
+    batteries: int | None = None
+    cycles: int | None = None
+
+
+def extent(connection: psycopg.Connection) -> Extent:
+    """Count the published batteries and cycles."""
+    return Extent(
+        *(
+            _number(connection, f"select count(*) from battery.{table}")
+            if _readable(connection, table)
+            else None
+            for table in ("batteries", "battery_summaries")
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -40,6 +80,7 @@ class Status:
     batteries: int | None
     unbuilt: int | None
     mart_bytes: int
+    last_build: Build | None
     rejections: list[Rejection]
     last_run: Run | None
 
@@ -48,23 +89,23 @@ def status(zone: Zone) -> Status:
     """Count what `raw` and the published tables hold."""
     connection = zone.connection
     totals = zone.totals()
-    batteries = _readable(connection, "batteries")
     built_files = _readable(connection, "battery_files")
     return Status(
         files=totals.files,
         parts=totals.parts,
         non_finite=totals.non_finite,
         raw_bytes=totals.size_bytes,
-        batteries=_number(connection, _BATTERIES) if batteries else None,
+        batteries=extent(connection).batteries,
         unbuilt=len(zone.file_ids() - _built(connection)) if built_files else None,
         mart_bytes=_number(connection, _SIZE),
+        last_build=last_build(connection),
         rejections=zone.rejections(),
         last_run=runs.last(connection),
     )
 
 
-def _readable(connection: psycopg.Connection, table: str) -> bool:
-    row = connection.execute(_READABLE, [table]).fetchone()
+def _readable(connection: psycopg.Connection, table: str, schema: str = "battery") -> bool:
+    row = connection.execute(_READABLE, [table, schema]).fetchone()
     return bool(row and row[0])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from conftest import Database, RunLoader
@@ -540,6 +541,28 @@ def test_a_killed_worker_loses_nothing(database: Database, tmp_path: Path) -> No
     assert re.match(r"landed    0\.json .*\nlanded    1\.json .*\nlanded 2 files in ", stdout)
     assert names(database) == ["0.json", "1.json"]
     assert nothing_half_landed(database)
+
+
+def test_a_loader_killed_outright_takes_its_workers_with_it(
+    database: Database, tmp_path: Path
+) -> None:
+    with loader(database, "push", two_files(tmp_path), "--jobs", "1") as process:
+        with copying_held_up(database) as wait_for_worker:
+            wait_for_worker()
+            orphans = workers(process)
+            process.kill()
+            process.wait()
+            wait_until(lambda: not any(map(alive, orphans)))
+        wait_until(lambda: database.rows("select count(*) from raw.files") == [(0,)])
+    assert len(orphans) == 1
+    assert nothing_half_landed(database)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_file_whose_worker_dies_twice_is_rejected_and_the_next_one_lands(

@@ -14,9 +14,12 @@ from conftest import Database, RunLoader
 from typer.main import get_command
 
 from loader import output
+from loader.build_log import BuildLog
 from loader.cli import app
 from loader.cli.common import parse_size
+from loader.raw.zone import Zone
 from loader.server.embedded import Server
+from loader.tables.status import Extent, status
 
 COMMANDS = {
     "push",
@@ -183,6 +186,54 @@ def test_push_json_tells_what_became_of_every_file(
     }
 
 
+def test_a_status_fits_its_screen_and_lists_ten_rejections(
+    database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    for number in range(12):
+        (tmp_path / f"{'a very long name ' * 5}{number:02d}.json").write_text("{")
+    run_loader("push", "--settle", "0", tmp_path, env=database.environment)
+    with database.connect() as connection:
+        now = status(Zone(connection))
+    lines = output.status(now, database.environment, width=80).splitlines()
+    assert max(map(len, lines)) == 80
+    assert lines[-1] == "  and 2 more: loader rejections"
+    assert sum(line.startswith("  ") and "…" in line for line in lines) == 10
+
+
+def test_a_push_that_finds_no_file_says_so(
+    database: Database, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    done = run_loader("push", tmp_path, env=database.environment)
+    assert (done.returncode, done.stdout) == (0, "nothing to land: no *.json or *.json.gz there\n")
+
+
+def test_a_build_ends_on_one_line_and_shows_what_failed() -> None:
+    """Lines as dbt 1.11 writes them, of a failing test and one that warns."""
+    log = BuildLog()
+    for name, level, text, node in (
+        ("LogStartLine", "info", "1 of 2 START test", {"node_name": "a"}),
+        ("LogTestResult", "error", "1 of 2 FAIL 1 a", {"node_name": "a", "node_status": "fail"}),
+        ("LogTestResult", "info", "2 of 2 PASS b", {"node_name": "b", "node_status": "pass"}),
+        ("LogTestResult", "warn", "WARN c", {"node_name": "c", "node_status": "warn"}),
+        ("PrintEvent", "info", "\nFAIL a (a.yml)", {}),
+        ("PrintEvent", "info", "  file_name  value", {}),
+        ("PrintEvent", "info", "\nWARN c (c.sql)", {}),
+        ("PrintEvent", "info", "  rows of c", {}),
+        ("RunResultFailure", "error", "\x1b[31mFailure in test a\x1b[0m", {}),
+        ("RunResultWarning", "warn", "Warning in test c", {}),
+        ("SQLCompiledPath", "info", "  compiled code at c.sql", {}),
+    ):
+        data = {"total": 2, "node_info": {"resource_type": "test", **node} if node else {}}
+        event = {"info": {"name": name, "level": level, "msg": text}, "data": data}
+        log.take(json.dumps(event))
+    assert log.failures == ["\nFAIL a (a.yml)", "  file_name  value", "Failure in test a"]
+    said = output.build_line("failed", 1.25, log, Extent(), Extent(10, 398))
+    assert said == (
+        "build failed in 1.2 s: 10 batteries, 398 cycles added, 1 check passed, 1 warning: c"
+    )
+
+
 def test_status_tells_what_is_landed_built_and_rejected(
     run_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
@@ -197,7 +248,7 @@ def test_status_tells_what_is_landed_built_and_rejected(
     assert re.fullmatch(r"raw       1 file in 1 part, \d+(\.\d)? kB, 1 NaN→null", raw)
     assert tables == "tables    none built yet that you may read"
     assert re.fullmatch(
-        r"last run  succeeded, began [\d-]{10} [\d:]{8} \S+, took \d+\.\d s:"
+        r"last run  succeeded, began [\d-]{10} [\d:]{5} \S+, \d+\.\d s:"
         r" landed 1 file, rejected 1",
         last_run,
     )
@@ -217,6 +268,7 @@ def test_status_tells_what_is_landed_built_and_rejected(
         "non_finite": 1,
         "batteries": 1,
         "unbuilt": None,
+        "last_build": None,
     }
     assert rejection["reason"] == "empty file"
 
