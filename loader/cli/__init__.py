@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import data, decisions, landed, push, server, tables
+from loader.cli import data, decisions, export, landed, push, server, tables
 
 app = typer.Typer(
     name="loader",
@@ -30,6 +30,7 @@ app.add_typer(landed.app)
 app.add_typer(decisions.app)
 app.add_typer(tables.app)
 app.add_typer(data.app)
+app.add_typer(export.app, name="export")
 app.add_typer(server.app, name="db")
 
 

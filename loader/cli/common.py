@@ -100,11 +100,11 @@ def file_errors(complain: Fail = complain) -> Iterator[None]:
 
 
 @contextmanager
-def steps(count: int) -> Iterator[Callable[[str], None]]:
+def steps(count: int, verb: str = "reading") -> Iterator[Callable[[str], None]]:
     """A progress bar on a terminal that moves when it is told the name of the next step."""
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = TextColumn("[bold]reading"), BarColumn(), TextColumn("{task.description}")
+    columns = TextColumn(f"[bold]{verb}"), BarColumn(), TextColumn("{task.description}")
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("", total=count, completed=-1)
         yield lambda name: bar.update(task, advance=1, description=name)

@@ -1,11 +1,9 @@
-"""Commands on what is landed: see it, compare it with the files, prune it, give it back."""
+"""Commands on what is landed: see it, compare it with the files, prune it."""
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +13,6 @@ from loader.cli.common import (
     USAGE,
     Json,
     fail,
-    file_errors,
     opened,
     parse_duration,
     say,
@@ -146,44 +143,6 @@ def _prune(
     size = output.size(sum(file.size_bytes for file in files))
     done = "pruned" if yes else "would be pruned by --yes"
     print(f"{output.many(len(files), 'file')}, {size} {done}")
-
-
-@app.command(name="export")
-def _export(
-    file_id: Annotated[int, typer.Argument(metavar="FILE_ID", help="As raw.files has it.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to.", show_default="standard output"
-        ),
-    ] = None,
-) -> None:
-    """Give a landed document back as JSON.
-
-    NaN and infinities come back as null. A large one waits for its turn in the folder for temporary
-    files, not in memory.
-
-    \b
-    Examples:
-      loader export 1 | jq .barcode
-      loader export 1 -o document.json
-    """
-    from loader.parts import join
-
-    with opened(autocommit=False) as zone:
-        parts = zone.read_parts(file_id)
-        first = next(parts, None)
-        if first is None:
-            fail(f"no file {file_id} is landed; the ids are in raw.files", USAGE)
-        if zone.is_pruned(file_id):
-            fail(f"file {file_id} was superseded and pruned: its content is gone", USAGE)
-        pieces = join.whole(itertools.chain([first], parts))
-        with file_errors():
-            if output is None:
-                sys.stdout.buffer.writelines(pieces)
-            else:
-                with output.open("wb") as file:
-                    file.writelines(pieces)
 
 
 def _fades(connection: psycopg.Connection, batteries: int | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.cli.common import USAGE, database_errors, fail, file_errors
+from loader.cli.common import USAGE, database_errors, fail, file_errors, note, opened
 
 if TYPE_CHECKING:
     from loader.server import embedded
@@ -19,12 +19,74 @@ app = typer.Typer(
 
 
 @app.command(name="start")
-def _start() -> None:
-    """Start the server where it is not running."""
+def _start(
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Listen there on TCP, too, from now on; `off` ends it.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Start the server where it is not running.
+
+    Dashboards need --listen: it opens the server to the reader that `loader db password` makes, on
+    this machine only with 127.0.0.1. Passwords are never sent in the clear, but what is read is: on
+    a network use a server of your own, with TLS. Listening anew ends open sessions.
+
+    \b
+    Examples:
+      loader db start
+      loader db start --listen 127.0.0.1:5433
+    """
     with database_errors():
         server = _own_server()
         server.start()
-    print(f"running, data in {server.home}")
+        if listen == "off":
+            server.listen(None)
+        elif listen is not None:
+            _listen(server, listen)
+    print(f"running, data in {server.home}{_listening(server)}")
+
+
+def _listen(server: embedded.Server, text: str) -> None:
+    from loader.server import database
+    from loader.server.listen import Address, has_password
+
+    try:
+        address = Address.parse(text)
+    except ValueError as error:
+        fail(str(error), USAGE)
+    with database.connect() as connection:
+        if not has_password(connection):
+            fail("the reader has no password yet: make one with `loader db password`", USAGE)
+    server.listen(address)
+    if not address.is_loopback:
+        note("loader: whoever reaches this machine can try passwords, and read what is sent")
+
+
+def _listening(server: embedded.Server) -> str:
+    return f", listening on {server.address}" if server.address else ""
+
+
+@app.command(name="password")
+def _password() -> None:
+    """Make a new password for the reader, battery_dashboard.
+
+    It is printed once and kept nowhere; the one before is void. The reader sees the published
+    tables, the runs and the rejections, and can change nothing.
+
+    \b
+    Example:
+      export BATTERY_PASSWORD=$(loader db password)
+    """
+    from loader.server.listen import new_password
+
+    with database_errors():
+        _own_server()
+    with opened() as zone:
+        print(new_password(zone.connection))
 
 
 @app.command(name="stop")
@@ -53,7 +115,8 @@ def _status() -> None:
             return
         server = embedded.Server(embedded.home())
         running = server.running()
-    print(f"{'running' if running else 'not running'}, data in {server.home}")
+    state = "running" if running else "not running"
+    print(f"{state}, data in {server.home}{_listening(server)}")
 
 
 @app.command(name="env")

@@ -25,6 +25,7 @@ import psutil
 
 from loader.server import allocator
 from loader.server.binaries import ServerError, fitting_binaries, shared_folder
+from loader.server.listen import HBA, Address
 
 if sys.platform != "win32":
     import fcntl
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "battery"
 SUPERUSER = "postgres"
-PORT = 5432  # names the socket file only: nothing listens on TCP
+PORT = 5432  # names the socket file; nothing listens on TCP unless told to
 
 START_TIMEOUT = 1800.0  # seconds; recovery replays up to max_wal_size, minutes on a slow disk
 STOP_TIMEOUT = 600.0  # seconds; the last checkpoint writes out what is still in memory
@@ -110,6 +111,32 @@ class Server:
             "PGDATABASE": DATABASE,
         }
 
+    @property
+    def address(self) -> Address | None:
+        """Where it listens on TCP, too, from its next start on; None by default."""
+        try:
+            return Address.parse(self._listen_file.read_text())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+
+    def listen(self, address: Address | None) -> bool:
+        """Listen there on TCP, too, or nowhere, and start again where that is new; tells if it is.
+
+        Sessions are ended then. Raises ServerError.
+        """
+        if address == self.address:
+            return False
+        if address is not None and not address.is_free():
+            raise ServerError(f"{address} is taken by another program; choose another port")
+        with self._clear_errors():
+            if address is None:
+                self._listen_file.unlink(missing_ok=True)
+            else:
+                self._listen_file.write_text(f"{address}\n")
+        self.stop()
+        self.start()
+        return True
+
     def pid(self) -> int | None:
         """Process id of the postmaster, also while it starts or stops; None where none is alive.
 
@@ -160,9 +187,14 @@ class Server:
                 os.kill(pid, signal.SIGINT)
                 self._wait(lambda: not _alive(pid), STOP_TIMEOUT, "stop")
             socket = self._socket_folder()
+            (socket / f".s.PGSQL.{PORT}").unlink(missing_ok=True)  # a link to that of another port
             if socket != self.data:
                 with contextlib.suppress(OSError):  # another's, or not there
                     socket.rmdir()
+
+    @property
+    def _listen_file(self) -> Path:
+        return self.home / "listen"
 
     def _pid_file(self) -> list[str]:
         """Lines of postmaster.pid: the first is the pid, the last (of eight) the state."""
@@ -308,10 +340,11 @@ class Server:
         socket = self._socket_folder()
         if socket != self.data:
             self._make_socket_folder(socket)
+        address = self._reachable_address(socket)
         quoted = '"' + str(socket).replace('"', '""') + '"'
         settings = {
-            "listen_addresses": "",
-            "port": str(PORT),
+            "listen_addresses": address.host if address else "",
+            "port": str(address.port if address else PORT),
             "unix_socket_directories": quoted,
             "unix_socket_permissions": "0700",
             "cluster_name": self._cluster_name(),
@@ -327,6 +360,26 @@ class Server:
             result = self._run(shell, errors=log, new_session=True)
         child = int(result.stdout)
         self._wait(lambda: self.pid() == child or not _alive(child), START_TIMEOUT, "start")
+
+    def _reachable_address(self, socket: Path) -> Address | None:
+        """Where to listen on TCP; nowhere where the port is taken: pushes and builds go first.
+
+        PostgreSQL names its socket after the port: a link gives it the name it has without.
+        """
+        address = self.address
+        if address is None:
+            return None
+        if not address.is_free():
+            logger.warning("%s is taken by another program: not listening there", address)
+            return None
+        new, path = tempfile.mkstemp(dir=self.data)
+        with open(new, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write(HBA)
+        self._give(Path(path))
+        Path(path).replace(self.data / "pg_hba.conf")
+        if address.port != PORT:
+            (socket / f".s.PGSQL.{PORT}").symlink_to(f".s.PGSQL.{address.port}")
+        return address
 
     def _initialise(self, binaries: Path) -> None:
         """Make the data folder aside and move it into place whole: a killed run is harmless."""
@@ -391,8 +444,8 @@ class Server:
         self._wait(
             lambda: not any(_alive(p.pid) for p in orphans), ORPHAN_TIMEOUT, "end its sessions"
         )
-        socket = self._socket_folder() / f".s.PGSQL.{PORT}"
-        for left in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
+        sockets = self._socket_folder().glob(".s.PGSQL.*")  # and their locks, and a link
+        for left in (self.data / "postmaster.pid", *sockets):
             left.unlink(missing_ok=True)
 
     def _make_socket_folder(self, folder: Path) -> None:

@@ -21,6 +21,7 @@ _COLUMNS = """
         relkind in ('r', 'p') as is_stored,
         attnum::integer as number,
         attname::text as name,
+        format_type(atttypid, atttypmod) as type,
         coalesce(trim(col_description(pg_class.oid, attnum)), '') as description
     from pg_class
     inner join pg_attribute on attrelid = pg_class.oid
@@ -56,6 +57,7 @@ class Column:
     is_stored: bool
     number: int
     name: str
+    type: str
     description: str
 
     @property
@@ -116,18 +118,21 @@ def select(
     where: Sequence[sql.Composable] = (),
     order: Sequence[str] = (),
     columns: Sequence[str] | None = None,
+    *,
+    in_words: bool = False,
 ) -> sql.Composed:
     """Give the query of a table's rows: all of `where`, in this order, these columns or all.
 
-    Raises NotThere for a column it has not.
+    `in_words` are booleans true and false, where PostgreSQL's text has t and f. Raises NotThere for
+    a column it has not.
     """
-    known = relation.column_names
+    known = {column.name: column for column in relation.columns}
     for name in columns or ():
         if name not in known:
             raise NotThere(not_there(f"column of {relation.name}", name, known))
     clauses = [
         sql.SQL("select"),
-        sql.SQL(", ").join(map(sql.Identifier, columns or known)),
+        sql.SQL(", ").join(_expression(known[name], in_words) for name in columns or known),
         sql.SQL("from"),
         sql.Identifier(SCHEMA, relation.name),
     ]
@@ -136,6 +141,12 @@ def select(
     if order:
         clauses += [sql.SQL("order by"), sql.SQL(", ").join(map(sql.Identifier, order))]
     return sql.SQL(" ").join(clauses)
+
+
+def _expression(column: Column, in_words: bool) -> sql.Composable:
+    if in_words and column.type == "boolean":
+        return sql.SQL("{0}::text as {0}").format(sql.Identifier(column.name))
+    return sql.Identifier(column.name)
 
 
 def batteries(

@@ -5,10 +5,8 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 from conftest import Database, fresh_database, scratch_home
+from disk import disk
 from faults import FAULTS
 from pushing import copying_held_up, loader, points, wait_until, workers, write
 
@@ -276,23 +275,6 @@ def test_timeouts_do_not_reach_a_push(
     assert (process.returncode, stderr) == (1, "")  # the bad file's
     assert "landed 8 files, rejected 1 in " in stdout
     assert after_another_push(database, data) == undisturbed
-
-
-@contextmanager
-def disk(folder: Path) -> Iterator[Callable[[int], None]]:
-    """A file system of its own; gives a function that sets its size in bytes."""
-
-    def mount(options: str) -> subprocess.CompletedProcess[str]:
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    done = mount("size=1G")
-    if done.returncode:
-        pytest.skip(f"a small file system needs the right to mount one: {done.stderr}")
-    try:
-        yield lambda size: mount(f"remount,size={size}").check_returncode()
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @fault("by a full disk")

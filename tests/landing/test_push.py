@@ -114,7 +114,7 @@ def test_export_gives_every_document_back_with_nan_as_null(
     files = database.rows("select file_id, path, part_count from raw.files")
     assert len(files) == 6
     for file_id, path, part_count in files:
-        done = CliRunner().invoke(app, ["export", str(file_id), "-o", str(output)])
+        done = CliRunner().invoke(app, ["export", "document", str(file_id), "-o", str(output)])
         assert done.exit_code == 0
         data = Path(path).read_bytes()
         data = gzip.decompress(data) if path.endswith(".gz") else data

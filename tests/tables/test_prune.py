@@ -61,7 +61,7 @@ def test_pruning_changes_no_published_row(
     assert run_loader("prune", env=env).stdout == "0 files, 0 B would be pruned by --yes\n"
     pushed = run_loader("push", "--settle", "0", tmp_path / "data", env=env)
     assert "landed 0 files, skipped 6 in " in pushed.stdout
-    said = run_loader("export", str(listed[0].split()[0]), env=env)
+    said = run_loader("export", "document", str(listed[0].split()[0]), env=env)
     assert (said.returncode, said.stdout) == (2, "")
     assert "was superseded and pruned: its content is gone" in said.stderr
     assert run_loader("verify", env=env).stdout == "3 of 3 files as landed\n"

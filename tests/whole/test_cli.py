@@ -42,12 +42,14 @@ COMMANDS = {
     "cell-types",
     "points",
 }
-DB_COMMANDS = {"start", "stop", "status", "env", "url", "psql"}
+EXPORT_COMMANDS = {"tables", "document"}
+DB_COMMANDS = {"start", "stop", "status", "env", "url", "psql", "password"}
 NOWHERE = {"DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/battery"}
 
 
 GROUPS = {
     "db": DB_COMMANDS,
+    "export": EXPORT_COMMANDS,
     "cell-types": {"add", "remove", "list"},
     "points": {"add", "remove", "list"},
 }
@@ -307,8 +309,11 @@ def test_rejections_are_listed(run_loader: RunLoader, database: Database, tmp_pa
         (["push", ".", "--part-size", "193MiB"], "'193MiB' is not between 1MiB and 192MiB"),
         (["push", ".", "--part-size", "1MB"], "'1MB' is not between 1MiB and 192MiB"),
         (["push", ".", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["export", "one"], "Invalid value for 'FILE_ID'"),
-        (["export", "99"], "loader: no file 99 is landed; the ids are in raw.files"),
+        (["export", "document", "one"], "Invalid value for 'FILE_ID'"),
+        (["export", "document", "99"], "loader: no file 99 is landed; the ids are in raw.files"),
+        (["export", "99"], "loader: a document is exported by `loader export document 99`"),
+        (["export", "tables", ".", "--format", "xls"], "loader: 'xls' is no format; there is"),
+        (["export", "tables", ".", "--since", "soon"], "'soon' is no date and no duration"),
         (["sample", "/dev/null/folder"], "loader: /dev/null/folder: Not a directory"),
         (["db", "start"], "loader: PG* or DATABASE_URL name another server"),
         (["db", "stop"], "loader: PG* or DATABASE_URL name another server"),
@@ -330,7 +335,9 @@ def test_an_export_that_cannot_be_written_is_told(
 ) -> None:
     (tmp_path / "a.json").write_text("{}")
     run_loader("push", tmp_path, env=database.environment)
-    done = run_loader("export", "1", "-o", tmp_path / "no" / "a.json", env=database.environment)
+    done = run_loader(
+        "export", "document", "1", "-o", tmp_path / "no" / "a.json", env=database.environment
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"loader: {tmp_path}/no/a.json: No such file or directory\n"
 
@@ -340,7 +347,7 @@ def test_export_writes_to_standard_output(
 ) -> None:
     (tmp_path / "a.json").write_text('{"b": [1.10, "°C"], "a": NaN}')
     run_loader("push", tmp_path, env=database.environment)
-    done = run_loader("export", "1", env=database.environment)
+    done = run_loader("export", "document", "1", env=database.environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"a": None, "b": [1.1, "°C"]}
 
@@ -356,7 +363,9 @@ def test_a_url_that_is_none_is_told(run_loader: RunLoader) -> None:
         assert "hunter2" not in done.stderr
 
 
-@pytest.mark.parametrize("args", [["rejections"], ["status"], ["export", "1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["rejections"], ["status"], ["export", "document", "1"]], ids=" ".join
+)
 def test_without_a_database_the_way_out_is_told_and_no_password(
     run_loader: RunLoader, args: list[str], tmp_path: Path
 ) -> None:
@@ -457,7 +466,7 @@ def test_a_reader_that_hangs_up_is_no_error(
     os.close(reader)
     code = "from loader.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "export", "1"],
+        [sys.executable, "-c", code, "export", "document", "1"],
         env=os.environ | database.environment,
         stdout=writer,
         stderr=subprocess.PIPE,

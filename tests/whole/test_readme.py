@@ -22,8 +22,10 @@ import pytest
 from checkout import CELL
 from conftest import PROJECT, clean_environment, free_port, scratch_home
 from pipeline import TABLES
+from typer.main import get_command
 
 from loader import demo
+from loader.cli import app
 from loader.server.embedded import Server
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -76,28 +78,21 @@ def test_ci_runs_the_command_for_developers() -> None:
 
 
 def test_every_command_named_in_the_text_exists() -> None:
-    known = set(subcommands()) | {"--help"}
-    known |= {f"db {name}" for name in subcommands("db")}
-    named = re.findall(r"`loader ((?:db )?[a-z-]+)", README)
+    known = spelled(get_command(app))
+    named = re.findall(r"`loader ((?:(?:db|export) )?[a-z-]+)", README)
     assert named
-    assert [name for name in named if name not in known] == []
-    for option in re.findall(r"`(--[a-z-]+)`", README):
-        assert option in {name for command in ("push",) for name in options(command)}
+    assert [name for name in named if name not in known | {"--help"}] == []
+    push = get_command(app).commands["push"]  # type: ignore[attr-defined]
+    options = {name for parameter in push.params for name in parameter.opts}
+    assert set(re.findall(r"`(--[a-z-]+)`", README)) <= options
 
 
-def options(command: str) -> set[str]:
-    return {name for parameter in subcommands()[command].params for name in parameter.opts}
-
-
-def subcommands(*group: str) -> dict[str, Any]:
-    from typer.main import get_command
-
-    from loader.cli import app
-
-    found: Any = get_command(app)
-    for name in group:
-        found = found.commands[name]
-    return dict(found.commands)
+def spelled(command: Any) -> set[str]:
+    """The commands of a group, those of its groups after their names."""
+    names = set()
+    for name, found in getattr(command, "commands", {}).items():
+        names |= {name, *(f"{name} {inner}" for inner in spelled(found))}
+    return names
 
 
 @dataclass
