@@ -18,9 +18,15 @@ from loader.server.embedded import Server
 MARTS = PROJECT / "dbt_project" / "models" / "marts"
 NON_FINITE = ("NaN", "Infinity", "-Infinity")
 FOREIGN_KEYS = {
-    ("battery.battery_cycles_interpolated", "battery.batteries"),
-    ("battery.battery_lives", "battery.batteries"),
-    ("battery.battery_summaries", "battery.batteries"),
+    (f"battery.{child}", "battery.batteries")
+    for child in (
+        "battery_cycle_differences",
+        "battery_cycles_interpolated",
+        "battery_early_features",
+        "battery_lives",
+        "battery_summaries",
+        "battery_trajectories",
+    )
 }
 # statements that break one rule, for the rules whose breach is not told by their kind
 BREACHES = {

@@ -162,6 +162,22 @@ PLANTS = [
         {"files_have_sections_of_a_known_shape"},
     ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
+    Plant(
+        "update battery.battery_early_features set fade_slope_2_to_100 = 'NaN'",
+        {"battery_early_features_are_finite"},
+    ),
+    Plant(
+        "update battery.battery_cycle_differences set log_mean = '-Infinity'",
+        {"battery_cycle_differences_are_finite"},
+    ),
+    Plant(
+        "update battery.battery_early_features set delta_q_points = 999",
+        {"delta_q_is_of_whole_steps"},
+    ),
+    Plant(
+        "update battery.battery_early_features set summary_cycles = 100 where battery_id = 2",
+        {"long_tests_have_early_features"},
+    ),
     Plant("alter table battery.battery_lives drop constraint battery_lives_pkey", {MISSING}),
     # keys
     *(
@@ -175,6 +191,7 @@ PLANTS = [
             ("battery_cycles_interpolated", "id"),
             ("battery_lives", "battery_id"),
             ("battery_files", "file_id"),
+            ("battery_early_features", "battery_id"),
         )
         for table in (f"battery.{name}",)
     ),
@@ -207,6 +224,7 @@ PLANTS = [
         for name, more in (
             ("battery_summaries", ["batteries_have_summaries", POINTS_WITHOUT_SUMMARY]),
             ("battery_cycles_interpolated", []),
+            ("battery_early_features", []),
         )
     ),
     nullable(SUMMARIES, "id", "battery_summaries_pkey"),
@@ -222,8 +240,10 @@ PLANTS = [
         "batteries_pkey",
         REFERENCES.format("battery_summaries"),
         REFERENCES.format("battery_cycles_interpolated"),
+        REFERENCES.format("battery_early_features"),
     ),
     nullable("battery.batteries", "barcode", "none"),
+    nullable("battery.battery_early_features", "battery_id", "battery_early_features_pkey"),
     nullable("battery.battery_lives", "battery_id", "battery_lives_pkey"),
     nullable(
         "battery.battery_files", "file_id", "battery_files_pkey", "files_are_battery_documents"

@@ -90,7 +90,11 @@ final as (
         coalesce(typed.nominal_capacity, medians.early_median_capacity) as nominal_capacity,
         medians.early_median_capacity,
         0.8 * coalesce(typed.nominal_capacity, medians.early_median_capacity) as end_of_life_capacity,
-        0.5 * coalesce(typed.nominal_capacity, medians.early_median_capacity) as full_cycle_capacity
+        -- half of the smallest double would be an error
+        case
+            when abs(coalesce(typed.nominal_capacity, medians.early_median_capacity)) < 1e-300 then 0
+            else 0.5 * coalesce(typed.nominal_capacity, medians.early_median_capacity)
+        end as full_cycle_capacity
     from typed
     left join medians on typed.battery_id = medians.battery_id
 )
