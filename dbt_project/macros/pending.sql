@@ -11,26 +11,18 @@
 {%- endmacro %}
 
 {#
-    CTE `pending_parts`: the parts that hold the sections of a CTE `pending` (file_id, section, is_under_own_key), with the
-    columns `carried` of these. Wants a CTE `part_sections`. Looked up file by file: no plan compares all with all.
+    CTE `pending_parts`: the parts that hold the sections of a CTE `pending` (file_id, part_nos, as in stg_sections), with
+    the columns `carried` of these.
 #}
 {% macro pending_parts(carried=[]) -%}
 pending_parts as (
     select
         pending.file_id,
-        parts.part_no{{ ',' if carried }}
         {%- for column in carried %}
-        pending.{{ column }}{{ ',' if not loop.last }}
+        pending.{{ column }},
         {%- endfor %}
+        parts.part_no
     from pending
-    cross join lateral (
-        select part_sections.part_no
-        from part_sections
-        where
-            part_sections.file_id = pending.file_id
-            and part_sections.section = pending.section
-            and part_sections.is_under_own_key = pending.is_under_own_key
-        {{ fence() }}
-    ) as parts
+    cross join lateral unnest(pending.part_nos) as parts (part_no)
 )
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
 
 -- The curves may hold one more cycle than the summary of their file, the unfinished last one; no others. The cycles of a
--- battery are found by walking its index (PostgreSQL wiki, "Loose indexscan"), for its points are many.
+-- run are found by walking an index (PostgreSQL wiki, "Loose indexscan"), for its points are many.
 with recursive
 
 points as (
@@ -16,28 +16,32 @@ files as (
     select * from {{ ref('battery_files') }}
 ),
 
-batteries as (
-    select * from {{ ref('batteries') }}
+runs as (
+    select
+        files.file_id,
+        files.file_name,
+        files.battery_id,
+        files.cycle_offset - 1 as before_first,
+        lead(files.cycle_offset) over (partition by files.battery_id order by files.run_number) as end_before
+    from files
+    where files.run_number is not null
 ),
 
 cycles as (
     select
-        batteries.id as battery_id,
-        first_cycle.cycle_index
-    from batteries
-    cross join
-        lateral (
-            select min(points.cycle_index) as cycle_index
-            from points
-            where points.battery_id = batteries.id
-        ) as first_cycle
-    where first_cycle.cycle_index is not null
+        runs.*,
+        runs.before_first as cycle_index
+    from runs
 
     union all
 
     select
+        cycles.file_id,
+        cycles.file_name,
         cycles.battery_id,
-        next_cycle.cycle_index
+        cycles.before_first,
+        cycles.end_before,
+        following.cycle_index::bigint as cycle_index
     from cycles
     cross join
         lateral (
@@ -46,39 +50,26 @@ cycles as (
             where
                 points.battery_id = cycles.battery_id
                 and points.cycle_index > cycles.cycle_index
-        ) as next_cycle
-    where next_cycle.cycle_index is not null
+        ) as following
+    where following.cycle_index < coalesce(cycles.end_before, 2147483648)
 ),
 
--- the file of a cycle is the run that it is numbered in
 numbered as (
     select
-        cycles.battery_id,
-        cycles.cycle_index,
-        run.file_name,
-        max(cycles.cycle_index) over (partition by cycles.battery_id, run.file_name) as last_cycle
+        cycles.*,
+        max(cycles.cycle_index) over (partition by cycles.file_id) as last_cycle
     from cycles
-    cross join lateral (
-        select files.file_name
-        from files
-        where
-            files.battery_id = cycles.battery_id
-            and files.cycle_offset <= cycles.cycle_index
-        order by files.cycle_offset desc, files.run_number desc
-        limit 1
-    ) as run
+    where cycles.cycle_index > cycles.before_first
 )
 
 select
     numbered.file_name,
     numbered.cycle_index
 from numbered
+left join summaries
+    on
+        numbered.battery_id = summaries.battery_id
+        and numbered.cycle_index = summaries.cycle_index
 where
     numbered.cycle_index < numbered.last_cycle
-    and not exists (
-        select 1
-        from summaries
-        where
-            summaries.battery_id = numbered.battery_id
-            and summaries.cycle_index = numbered.cycle_index
-    )
+    and summaries.id is null

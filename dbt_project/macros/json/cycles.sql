@@ -38,6 +38,21 @@
     end
 {%- endmacro %}
 
+{# Of the lists of such objects that parts have, one object with the lowest of each cycle. #}
+{% macro lowest_starts(lists) -%}
+    (
+        select jsonb_object_agg(lowest.cycle_index, lowest.test_time)
+        from (
+            select
+                starts.key as cycle_index,
+                min(starts.value::numeric)::float8 as test_time
+            from jsonb_path_query({{ lists }}, '$[*][*]') as of_set (starts)
+            cross join lateral jsonb_each_text(of_set.starts) as starts
+            group by starts.key
+        ) as lowest
+    )
+{%- endmacro %}
+
 {# Highest whole cycle number of an array. #}
 {% macro highest_cycle(cycle_index) -%}
     (

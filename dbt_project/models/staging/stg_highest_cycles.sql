@@ -22,10 +22,6 @@ sections as (
     where section = 'cycles_interpolated' and row_count > 0
 ),
 
-part_sections as (
-    select * from {{ ref('stg_part_sections') }}
-),
-
 -- only a battery of several files is numbered on from run to run; of the others no one asks
 pending as (
     select sections.*

@@ -37,7 +37,10 @@ sections as (
             else coalesce(max(chosen.shape) filter (where chosen.shape <> 'empty'), 'empty')
         end as shape,
         sum(chosen.row_count) filter (where coalesce(names.position, 1) = 1)::bigint as row_count,
-        array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names
+        array_agg(distinct chosen.part_no) as part_nos,
+        array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names,
+        jsonb_agg(chosen.cycle_starts)
+        filter (where chosen.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts
     from chosen
     left join lateral unnest(chosen.column_names) with ordinality as names (column_name, position) on true
     where chosen.is_under_own_key = chosen.is_under_own_key_somewhere
@@ -51,7 +54,9 @@ final as (
         sections.is_under_own_key,
         sections.shape,
         case when sections.shape = 'unknown' then 0 else sections.row_count end as row_count,
-        coalesce(sections.column_names, '{}') as column_names
+        sections.part_nos,
+        coalesce(sections.column_names, '{}') as column_names,
+        {{ lowest_starts('sections.cycle_starts') }} as cycle_starts
     from sections
 )
 

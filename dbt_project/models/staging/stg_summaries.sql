@@ -17,10 +17,6 @@ sections as (
     where section = 'summary' and row_count > 0
 ),
 
-part_sections as (
-    select * from {{ ref('stg_part_sections') }}
-),
-
 pending as (
     select
         sections.*,

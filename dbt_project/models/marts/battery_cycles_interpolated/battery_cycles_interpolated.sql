@@ -32,35 +32,14 @@ sections as (
     where section = 'cycles_interpolated' and row_count > 0
 ),
 
-part_sections as (
-    select * from {{ ref('stg_part_sections') }}
-),
-
 pending as (
     select
         runs.file_id,
         runs.battery_id,
         runs.cycle_offset,
-        section.section,
-        section.is_under_own_key,
-        'time' = any(section.column_names) as has_time,
-        -- lowest `test_time` by cycle, of all parts of the file
-        (
-            select jsonb_object_agg(starts.cycle_index, starts.test_time)
-            from (
-                select
-                    start.key as cycle_index,
-                    min(start.value::numeric)::float8 as test_time
-                from part_sections
-                cross join lateral jsonb_array_elements(part_sections.cycle_starts) as of_set (starts)
-                cross join lateral jsonb_each_text(of_set.starts) as start
-                where
-                    part_sections.file_id = section.file_id
-                    and part_sections.section = section.section
-                    and part_sections.is_under_own_key = section.is_under_own_key
-                group by start.key
-            ) as starts
-        ) as cycle_starts
+        section.part_nos,
+        section.cycle_starts,
+        'time' = any(section.column_names) as has_time
     from runs
     cross join
         lateral (
