@@ -183,6 +183,7 @@ def _build(
     stop: Stop | None = None,
 ) -> int:
     started = time.monotonic()
+    database.require_temporary_tables(connection)
     with output.building(connection) as log:
         code = dbt.build(
             [*output.dbt_arguments, *arguments],

@@ -20,6 +20,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 Fail = Callable[[str, int], None]
 
+_RIGHTS = (
+    "Whoever owns the schema gives rights by `loader init --roles` and, in psql, "
+    "grant battery_loader (battery_transformer to build, battery_reader to read) to NAME."
+)
+
 _UNITS = {unit: 1000**power for power, unit in enumerate(("b", "kb", "mb", "gb", "tb"))}
 _UNITS |= {unit: 1024**power for power, unit in enumerate(("", "kib", "mib", "gib", "tib"))}
 
@@ -83,6 +88,10 @@ def database_errors(complain: Fail = complain) -> Iterator[None]:
         yield
     except (database.DatabaseUnavailable, binaries.ServerError) as error:
         fail(str(error), NO_DATABASE, complain)
+    except psycopg.errors.InsufficientPrivilege as error:
+        fail(
+            f"the database refused: {error.diag.message_primary}\n{_RIGHTS}", NO_DATABASE, complain
+        )
     except psycopg.Error as error:
         fail(f"the database refused: {str(error).strip()}", NO_DATABASE, complain)
 

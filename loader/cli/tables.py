@@ -66,8 +66,10 @@ def _docs(
     from loader.server import database
 
     with database_errors(), file_errors():
+        with database.connect(autocommit=True) as connection:
+            environment = database.environment_of_dbt(connection)
         try:
-            dbt.docs(port, environment=database.connection_environment())
+            dbt.docs(port, environment=environment)
         except subprocess.CalledProcessError as error:
             raise typer.Exit(error.returncode) from None
 

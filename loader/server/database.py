@@ -90,10 +90,8 @@ def connect(**options: Any) -> psycopg.Connection:  # noqa: ANN401 - psycopg's o
 def environment_of_dbt(connection: psycopg.Connection) -> dict[str, str]:
     """Give the PG* variables that lead dbt to where `connection` leads, with the same settings.
 
-    Of several hosts in PGHOST it is the one that was reached. Raises DatabaseUnavailable where the
-    user lacks a right that dbt needs.
+    Of several hosts in PGHOST it is the one that was reached. Raises DatabaseUnavailable.
     """
-    _require_temporary_tables(connection)
     environment = connection_environment()
     environment |= {"PGHOST": connection.info.host, "PGPORT": str(connection.info.port)}
     if environment.get("PGHOSTADDR"):
@@ -105,7 +103,8 @@ def environment_of_dbt(connection: psycopg.Connection) -> dict[str, str]:
     return with_options if _takes_options(with_options) else environment
 
 
-def _require_temporary_tables(connection: psycopg.Connection) -> None:
+def require_temporary_tables(connection: psycopg.Connection) -> None:
+    """Raise DatabaseUnavailable where the user may not make what a build works with."""
     row = connection.execute(
         "select current_user, quote_ident(current_user), quote_ident(current_database())"
         " where not has_database_privilege(current_database(), 'temporary')"

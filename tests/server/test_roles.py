@@ -254,3 +254,15 @@ def test_a_loader_that_may_not_lay_out_says_who_may(
         database.rows(f"drop role {name}")
     assert done.returncode == 3
     assert "Run `loader init` as the owner of the database." in done.stderr
+
+
+def test_who_may_not_use_what_is_laid_out_is_told_how_to_be_let(
+    database: Database, run_loader: RunLoader
+) -> None:
+    assert run_loader("init", env=database.environment).returncode == 0
+    with login(database) as lab:
+        for command in ("rejections", "exclusions", "status"):
+            done = run_loader(command, env=database.environment | {"PGUSER": lab})
+            assert done.returncode == 3
+            assert "loader: the database refused: permission denied for schema raw" in done.stderr
+            assert "`loader init --roles`" in done.stderr

@@ -18,6 +18,7 @@ from loader.server.database import (
     await_server,
     connect,
     environment_of_dbt,
+    require_temporary_tables,
 )
 from loader.server.embedded import Server
 
@@ -133,11 +134,11 @@ def test_who_may_not_make_temporary_tables_is_told_before_the_build(
             monkeypatch.setenv(variable, value)
         with connect(autocommit=True) as connection:
             with pytest.raises(DatabaseUnavailable) as error:
-                environment_of_dbt(connection)
+                require_temporary_tables(connection)
             remedy = f'grant temporary on database {name} to "{role}"'
             assert str(error.value).endswith(f"Let its owner say: {remedy}")
             any_database.rows(remedy)
-            assert environment_of_dbt(connection)["PGUSER"] == role
+            require_temporary_tables(connection)
     finally:
         any_database.rows(f'drop owned by "{role}"')
         any_database.rows(f'drop role "{role}"')
