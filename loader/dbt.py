@@ -3,6 +3,7 @@
 What dbt writes lies in the project where that is the user's own clone, else in the user's folder.
 """
 
+import csv
 import os
 import re
 import signal
@@ -51,6 +52,29 @@ def folder() -> Path:
 def target() -> Path:
     """The folder of what the last build left: manifest.json, run_results.json."""
     return folder() / "target"
+
+
+class BrokenSeed(OSError):
+    """A list that people keep cannot be read, which would stop every table; says where and why."""
+
+
+def check_seeds(seeds: Path) -> None:
+    """Raise BrokenSeed for a CSV file in the folder that dbt could not read."""
+    for path in sorted(seeds.glob("*.csv")):
+        try:
+            lines = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+            header = next(lines, [])
+            if len(header) < 2:
+                raise BrokenSeed(f"{path}: its first line is to name columns, with commas between")
+            for values in lines:
+                if len(values) > len(header):
+                    raise BrokenSeed(
+                        f"{path}, line {lines.line_num}: {len(values)} values where the first line "
+                        f"names {len(header)} columns. Two lines in one? A comma in a text asks "
+                        "for double quotes around it."
+                    )
+        except UnicodeDecodeError:
+            raise BrokenSeed(f"{path} is not UTF-8: save it as UTF-8") from None
 
 
 def write_profile(environment: Mapping[str, str]) -> Path:

@@ -184,6 +184,7 @@ def _build(
 ) -> int:
     started = time.monotonic()
     database.require_temporary_tables(connection)
+    dbt.check_seeds(dbt.project() / "seeds")
     with output.building(connection) as log:
         code = dbt.build(
             [*output.dbt_arguments, *arguments],
