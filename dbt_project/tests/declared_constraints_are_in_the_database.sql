@@ -3,11 +3,15 @@
 {%- if execute %}
 {%- set models = graph.nodes.values()
     | selectattr('resource_type', 'equalto', 'model') | selectattr('config.contract.enforced') | list %}
+{%- for node in models if node.unique_id not in model.depends_on.nodes %}
+    {{ exceptions.raise_compiler_error(node.name ~ " is published and missing in the list of " ~ model.name) }}
+{%- endfor %}
 {%- else %}
 {%- set models = [] %}
 {%- endif %}
 -- depends on: {{ ref('batteries') }}, {{ ref('battery_summaries') }}, {{ ref('battery_cycles_interpolated') }},
--- {{ ref('battery_files') }}, {{ ref('battery_lives') }}, {{ ref('unmapped_columns') }}
+-- {{ ref('battery_files') }}, {{ ref('unmapped_columns') }}, {{ ref('battery_lives') }},
+-- {{ ref('battery_early_features') }}, {{ ref('battery_trajectories') }}, {{ ref('battery_cycle_differences') }}
 with
 
 declared (table_name, key) as (
