@@ -92,9 +92,9 @@ def _report(
 ) -> None:
     """Write a page of charts from the tables.
 
-    One HTML file that needs no network: capacity fade, cycle lives, voltage curves, a table of all
-    batteries, rejected files and what the last build's tests found. A role that may read the
-    published tables is enough.
+    One HTML file that needs no network: capacity fade, cycle lives, the curves of any cycle it has
+    room for, what the last build's tests found, rejected files. Its address shows the same view
+    again. A role that may read the published tables is enough.
 
     \b
     Examples:
@@ -183,13 +183,15 @@ def _write_report(path: Path, barcodes: list[str]) -> None:
     from loader.server import database
     from loader.tables import report
 
+    with file_errors():
+        build = report.last_build(dbt.target())
     with database_errors(), database.connect() as connection, steps(report.STEPS) as step:
         try:
-            data = report.collect(connection, barcodes, step)
+            data = report.collect(connection, barcodes, step, build)
         except report.NothingToShow as error:
             fail(str(error), USAGE)
     with file_errors():
-        page = report.render(data, report.last_build(dbt.target())).encode()
+        page = report.render(data).encode()
         path.write_bytes(page)
     many = output.many(len(data.batteries), "battery", "batteries")
     print(f"wrote {path} ({many}, {output.size(len(page))})")

@@ -27,7 +27,10 @@ binned as (
         ) as bin
     from battery.battery_summaries as summaries
     inner join shown on summaries.battery_id = shown.battery_id
-    where summaries.discharge_capacity is not null and shown.nominal_capacity > 0
+    where
+        summaries.discharge_capacity is not null
+        and shown.nominal_capacity > 0
+        and (summaries.is_full_cycle or shown.cycle_life is not null)
 ),
 medians as (
     select
@@ -38,11 +41,12 @@ medians as (
 )
 select
     shown.barcode, shown.cycle_life, shown.reached_end_of_life, shown.nominal_capacity,
+    shown.full_cycles, shown.cycles_completed,
     array_agg(medians.capacity order by medians.bin)
         filter (where medians.bin is not null) as capacities
 from shown
 left join medians on shown.battery_id = medians.battery_id
-group by 1, 2, 3, 4
+group by 1, 2, 3, 4, 5, 6
 order by shown.barcode
 """
 
@@ -67,9 +71,14 @@ def _fade(row: dict[str, Any]) -> str:
         return "no capacity"
     shares = [capacity / row["nominal_capacity"] for capacity in row["capacities"]]
     bars = "".join(map(_bar, shares))
-    life = f"{row['cycle_life']:,}"
-    end = f"life {life}" if row["reached_end_of_life"] else f"censored at cycle {life}"
-    return f"{bars:<{_WIDTH}}  {shares[0]:4.0%} → {shares[-1]:4.0%}  {end}"
+    return f"{bars:<{_WIDTH}}  {shares[0]:4.0%} → {shares[-1]:4.0%}  {_life(row)}"
+
+
+def _life(row: dict[str, Any]) -> str:
+    """The life with its mark: a battery taken off before its end of life lives `> 999` cycles."""
+    if row["cycle_life"] is None:
+        return f"no life: {row['full_cycles']:,} of {row['cycles_completed']:,} cycles are full"
+    return f"life {'' if row['reached_end_of_life'] else '> '}{row['cycle_life']:,}"
 
 
 def _bar(share: float) -> str:

@@ -21,13 +21,17 @@ _FINE = {"success", "pass", "no-op"}
 
 @dataclass(frozen=True)
 class Finding:
-    """A model or test that was not fine. status: fail, warn, error or skipped, as dbt has it."""
+    """A model or test that was not fine. status: fail, warn, error or skipped, as dbt has it.
+
+    query: gives the rows that a test found; empty where it is no test.
+    """
 
     name: str
     status: str
     message: str
     description: str
     docs_url: str
+    query: str
 
 
 @dataclass(frozen=True)
@@ -79,4 +83,5 @@ def _finding(result: dict[str, Any], node: dict[str, Any]) -> Finding:
         message=result.get("message") or "",
         description=" ".join((node.get("description") or "").split()),
         docs_url=f"{DOCS}/#!/{quote(kind)}/{quote(unique_id)}",
+        query=(result.get("compiled_code") or "") if kind == "test" else "",
     )

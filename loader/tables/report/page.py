@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import orjson
 from markupsafe import Markup
 
-from loader.tables.report.last_build import Build
+from loader.tables.report.packing import compressed
 from loader.tables.report.queries import Data, Row
 
 _HERE = Path(__file__).resolve().parent
 
 _VENDORED = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
-_SCRIPTS = ("base.js", "chart.js", "overview.js", "battery.js", "table.js", "main.js")
+_SCRIPTS = (
+    "base.js",
+    "state.js",
+    "chart.js",
+    "save.js",
+    "overview.js",
+    "battery.js",
+    "curves.js",
+    "table.js",
+    "main.js",
+)
 
 
-def render(data: Data, build: Build | None, *, made_at: datetime | None = None) -> str:
+def render(data: Data, *, made_at: datetime | None = None) -> str:
     """Give the page as HTML that refers to nothing outside itself.
 
-    build: what dbt's last build said, where that is known. made_at: shown as the time of making.
+    made_at: shown as the time of making.
     """
     scripts = [*map(_text, _VENDORED), _own_script()]
     return _template().render(
         data=data,
-        build=build,
+        build=data.build,
         made_at=made_at or datetime.now(UTC),
-        totals=_totals(data, build),
+        totals=_totals(data),
         style=Markup(_text("style.css")),
         scripts=[Markup(script) for script in scripts],
         script_hashes=" ".join(_hash(script) for script in scripts),
-        json=Markup(_json(_for_script(data))),  # no < is left in it
+        overview=Markup(compressed(_overview(data))),  # base64 has no markup in it
+        cycles=[Markup(cycles) for cycles in data.cycles],
+        rejections=_by_reason(data.rejections),
+        flags=Counter(row.barcode for one in data.found for row in one.rows),
     )
 
 
-def _totals(data: Data, build: Build | None) -> Row:
+def _totals(data: Data) -> Row:
     firsts = [row["first_at"] for row in data.batteries if row["first_at"]]
     lasts = [row["last_at"] for row in data.batteries if row["last_at"]]
     ended = sum(row["reached_end_of_life"] for row in data.batteries)
@@ -52,22 +64,52 @@ def _totals(data: Data, build: Build | None) -> Row:
         "censored": sum(row["cycle_life"] is not None for row in data.batteries) - ended,
         "first_at": min(firsts, default=None),
         "last_at": max(lasts, default=None),
-        "warnings": len(data.rejections or ()) + len(build.findings if build else ()),
+        "warnings": len(data.rejections or ()) + len(data.found),
         "superseded": sum(row["superseded"] for row in data.batteries),
-        "coarsest": max((row["every"] for row in data.lives), default=1),
+        "cycles_left_out": any(
+            (row["last_cycle"] or 0) >= data.thinning.curve_cycles for row in data.batteries
+        ),
+        "thinned": any(row["total"] > data.thinning.life_points for row in data.lives),
     }
 
 
-def _for_script(data: Data) -> Row:
-    """The page's JSON: batteries in order, all else by their place in that order."""
+def _overview(data: Data) -> Row:
+    """What the page opens with: batteries in order, all else by their place in that order."""
     place = {row["id"]: number for number, row in enumerate(data.batteries)}
+    lives: dict[int, Row] = {}
+    for row in data.lives:
+        lives.setdefault(place[row["battery_id"]], {})[row["measure"]] = {
+            "cycle": row["cycle"],
+            "value": row["value"],
+        }
     return {
         "batteries": data.batteries,
-        "lives": {place[row.pop("battery_id")]: row for row in map(dict, data.lives)},
-        "curves": _grouped(data.curves, place),
+        "lives": lives,
+        "deciding": _grouped(data.deciding, place),
         "summaries": _grouped(data.summaries, place),
         "temperatures": data.temperatures,
+        "findings": _findings(data, place),
     }
+
+
+def _findings(data: Data, place: dict[int, int]) -> dict[int, list[Row]]:
+    """The rows of findings by battery."""
+    numbers = {row["barcode"]: place[row["id"]] for row in data.batteries}
+    findings: dict[int, list[Row]] = {}
+    for one in data.found:
+        for row in one.rows:
+            if row.barcode in numbers:
+                known = {"test": one.finding.name, "status": one.finding.status}
+                findings.setdefault(numbers[row.barcode], []).append(vars(row) | known)
+    return findings
+
+
+def _by_reason(rejections: list[Row] | None) -> list[tuple[str, list[Row]]]:
+    """Rejected files grouped by their reason, the rarest first, or it would be lost."""
+    groups: dict[str, list[Row]] = {}
+    for row in rejections or ():
+        groups.setdefault(row["reason"], []).append(row)
+    return sorted(groups.items(), key=lambda group: (len(group[1]), group[0]))
 
 
 def _grouped(rows: Iterable[Row], place: dict[int, int]) -> dict[int, list[Row]]:
@@ -77,18 +119,9 @@ def _grouped(rows: Iterable[Row], place: dict[int, int]) -> dict[int, list[Row]]
     return groups
 
 
-def _json(value: Any) -> str:  # noqa: ANN401  whatever JSON can hold
-    """JSON that may stand inside a script element: nothing in it can end the element.
-
-    https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
-    """
-    text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
 def _own_script() -> str:
     parts = "\n".join(map(_text, _SCRIPTS))
-    return f'"use strict";\n(() => {{\n{parts}\n}})();'
+    return f'"use strict";\n(async () => {{\n{parts}\n}})();'
 
 
 def _hash(script: str) -> str:

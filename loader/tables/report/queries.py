@@ -10,8 +10,13 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from loader.tables.report.findings import Found, found
+from loader.tables.report.last_build import Build
+from loader.tables.report.packing import compressed, packed
+
 Row = dict[str, Any]
 _SQL = resources.files("loader.tables.report") / "sql"
+_COLUMNS = ("time", "voltage", "current", "temperature", "capacity")
 Step = Callable[[str], None]
 
 
@@ -23,23 +28,24 @@ class NothingToShow(Exception):
 class Thinning:
     """How much of each battery the page holds, so that many batteries fit as well as few.
 
-    life_points: cycles in each chart over life. curve_cycles: cycles drawn as curves, beside
-    cycles 10 and 100. curve_points: points of each discharge or charge. summary_rows: cycles in
-    the summary table.
+    life_points: cycles in each chart over life. curve_cycles: cycles whose points are there, beside
+    those that are marked. curve_points: points of each discharge or charge. summary_rows: cycles in
+    the summary table, beside those that are marked.
     """
 
     life_points: int
     curve_cycles: int
     curve_points: int
-    summary_rows: int = 12
+    summary_rows: int = 24
 
     @classmethod
     def of(cls, batteries: int) -> Thinning:
-        """Give the thinning that keeps a page of any number of batteries within about 10 MB."""
+        """Give the thinning that keeps a page of some hundred batteries within 8 MB."""
+        points = 680_000 // batteries
         return cls(
-            life_points=min(400, max(40, 28_000 // batteries)),
-            curve_cycles=min(8, max(2, 840 // batteries)),
-            curve_points=min(100, max(30, 14_000 // batteries)),
+            life_points=max(60, min(4_000, 135_000 // batteries)),
+            curve_cycles=max(6, min(2_000, points // 200)),
+            curve_points=max(40, min(100, points // 20)),
         )
 
 
@@ -47,20 +53,26 @@ class Thinning:
 class Data:
     """What the page is made of. `rejections` is None where the role may not read `raw`.
 
-    batteries: a row each. lives, curves, summaries: rows of arrays, keyed by `battery_id`.
-    temperatures: the band of all batteries by cycle. points: how many are published. unmapped:
-    what files hold and no published column takes.
+    batteries: a row each. lives: a row of arrays for each battery and measure. deciding: the cycles
+    that decide a life. summaries: rows of the summary. cycles: the points of each battery's cycles,
+    packed for the page, and how many cycles those are. temperatures: the band of all batteries by
+    cycle. points: how many are published. unmapped: what files hold and no published column takes.
+    build: dbt's last, where known; found: its findings with their rows.
     """
 
     batteries: list[Row]
     points: int
     lives: list[Row]
+    deciding: list[Row]
     temperatures: list[Row]
-    curves: list[Row]
     summaries: list[Row]
+    cycles: list[str]
+    cycle_count: int
     rejections: list[Row] | None
     unmapped: list[Row]
     thinning: Thinning
+    build: Build | None
+    found: list[Found]
 
 
 STEPS = 6
@@ -68,13 +80,17 @@ STEPS = 6
 
 
 def collect(
-    connection: psycopg.Connection, barcodes: Sequence[str] = (), step: Step = lambda name: None
+    connection: psycopg.Connection,
+    barcodes: Sequence[str] = (),
+    step: Step = lambda name: None,
+    build: Build | None = None,
 ) -> Data:
     """Read the report's data in one read-only snapshot; selects from the marts are enough.
 
     barcodes: only these batteries, in any case of letters; all where there are none. `step` is
-    told the name of each query before it runs. `connection` must not be within a transaction.
-    Raises NothingToShow, psycopg.Error.
+    told the name of each query before it runs. `build`: dbt's last build, whose findings are asked
+    for their rows. `connection` must not be within a transaction. Raises NothingToShow,
+    psycopg.Error.
     """
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -83,25 +99,42 @@ def collect(
         batteries = _batteries(connection, barcodes)
         ids = [row["id"] for row in batteries]
         thinning = Thinning.of(len(ids))
-        values = {"ids": ids, **vars(thinning)}
-        step("points")
-        points = _rows(connection, "points", values)[0]["points"]
-        # fewer digits make a smaller page: 15 - 10 = 5 of them are more than a screen shows
-        # https://www.postgresql.org/docs/current/runtime-config-client.html
-        connection.execute("set local extra_float_digits = -10")
+        points = _rows(connection, "points", {"ids": ids})[0]["points"]
+        deciding = _rows(connection, "deciding", {"ids": ids})
+        step("findings")
+        with connection.transaction(force_rollback=True):  # takes its time limit back
+            findings = found(connection, build.findings if build else (), batteries)
+        marked = _marked(batteries, deciding, findings)
+        values = {
+            "ids": ids,
+            "marked_ids": [battery_id for battery_id, _ in marked],
+            "marked_cycles": [cycle for _, cycle in marked],
+            **vars(thinning),
+        }
         step("cycles")
-        lives = _rows(connection, "lives", values)
+        lives = [_packed_life(row) for row in _rows(connection, "lives", values)]
         summaries = _rows(connection, "summaries", values)
         step("temperatures")
         temperatures = _rows(connection, "temperatures", values)
         step("curves")
-        connection.execute("set local extra_float_digits = -9")  # a difference is taken of these
-        curves = _rows(connection, "curves", values)
+        each = [_cycles(connection, id_, marked, thinning) for id_ in ids]
         step("rejections")
         rejections = _rejections(connection)
         unmapped = _rows(connection, "unmapped")
     return Data(
-        batteries, points, lives, temperatures, curves, summaries, rejections, unmapped, thinning
+        batteries=batteries,
+        points=points,
+        lives=lives,
+        deciding=deciding,
+        temperatures=temperatures,
+        summaries=summaries,
+        cycles=[cycles for cycles, _ in each],
+        cycle_count=sum(count for _, count in each),
+        rejections=rejections,
+        unmapped=unmapped,
+        thinning=thinning,
+        build=build,
+        found=findings,
     )
 
 
@@ -109,6 +142,32 @@ def _rows(connection: psycopg.Connection, query: str, values: Row | None = None)
     """Rows of the query in the file of that name in sql/."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(_SQL.joinpath(f"{query}.sql").read_bytes(), values).fetchall()
+
+
+def _marked(
+    batteries: Sequence[Row], deciding: Sequence[Row], findings: Sequence[Found]
+) -> list[tuple[int, int]]:
+    """Battery and cycle of all that decides a life or was found: these no thinning leaves out."""
+    ids = {row["barcode"]: row["id"] for row in batteries}
+    marked = {(row["battery_id"], row["cycle"]) for row in deciding}
+    for row in (row for one in findings for row in one.rows):
+        if row.barcode in ids and row.cycle_index is not None:
+            marked.add((ids[row.barcode], row.cycle_index))
+    return sorted(marked)
+
+
+def _packed_life(row: Row) -> Row:
+    return row | {"cycle": packed(row["cycle"]), "value": packed(row["value"])}
+
+
+def _cycles(
+    connection: psycopg.Connection, id_: int, marked: Sequence[tuple[int, int]], thinning: Thinning
+) -> tuple[str, int]:
+    """Points of a battery's cycles, packed, and of how many cycles they are."""
+    own = [cycle for battery_id, cycle in marked if battery_id == id_]
+    rows = _rows(connection, "cycles", {"id": id_, "marked": own, **vars(thinning)})
+    steps = [row | {name: packed(row[name]) for name in _COLUMNS} for row in rows]
+    return compressed(steps), len({row["cycle"] for row in rows})
 
 
 def _batteries(connection: psycopg.Connection, barcodes: Sequence[str]) -> list[Row]:

@@ -6,9 +6,10 @@ with cycles as (
         max(date_time_iso) as last_at,
         (
             array_agg(discharge_capacity order by cycle_index desc)
-            filter (where discharge_capacity is not null)
+            filter (where is_full_cycle)
         )[1
-        ] as last_capacity
+        ] as last_capacity,
+        max(cycle_index) as last_cycle
     from battery.battery_summaries
     group by battery_id
 ),
@@ -33,6 +34,8 @@ select
     lives.nominal_capacity_source,
     lives.end_of_life_capacity,
     coalesce(cycles.cycles, 0) as cycles,
+    coalesce(lives.full_cycles, 0) as full_cycles,
+    cycles.last_cycle,
     batteries.cycle_life,
     lives.cycle_life_severson,
     lives.cycle_life_beep,

@@ -1,4 +1,10 @@
-with numbered as (
+with marked as (
+    select
+        unnest(%(marked_ids)s::bigint[]) as battery_id,
+        unnest(%(marked_cycles)s::integer[]) as cycle_index
+),
+
+numbered as (
     select
         *,
         row_number() over battery - 1 as n,
@@ -24,4 +30,5 @@ from numbered
 where
     mod(n, ceil(total / (%(summary_rows)s - 1)::float8)::bigint) = 0
     or n = total - 1
+    or (battery_id, cycle_index) in (select * from marked)
 order by battery_id, cycle_index
