@@ -72,12 +72,13 @@ class Check:
 
 @dataclass
 class Result:
-    """All of one scenario."""
+    """All of one scenario; `leaves` says what each way of doing it leaves behind."""
 
     scenario: str
     measurements: list[Measurement] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     sizes: dict[str, Sizes] = field(default_factory=dict)
+    leaves: dict[str, str] = field(default_factory=dict)
 
     def measure(self, name: str, size: int = 0, rows: int = 0) -> Measurement:
         """Begin a measurement."""
@@ -98,6 +99,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "scenario": result.scenario,
         "measurements": [_with(one, _DERIVED) for one in result.measurements],
         "checks": [_with(one, ("met",)) for one in result.checks],
+        "leaves": result.leaves,
         "sizes": {name: asdict(sizes) for name, sizes in result.sizes.items()},
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import floors, points
+from benchmarks import peers as others
 from benchmarks.commands import Commands, Ran
 from benchmarks.files import Files, make
 from benchmarks.memory import Peaks
@@ -14,7 +15,8 @@ from benchmarks.results import Check, Measurement, Result
 from benchmarks.server import Database, Server
 
 BACKEND_LIMIT = 600 * 10**6  # bytes
-LOADER_FACTOR = 7  # times the largest file
+LOADER_FACTOR = 4  # times the largest file: the command and a worker
+WORKER_FACTOR = 3.5  # times the largest file
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def push(bench: Bench) -> Result:
     result.checks.append(Check("push / landing floor", pushes.seconds / floor.seconds, 1.3))
     result.check_backends([pushes], BACKEND_LIMIT)
     largest = pushes.process_peak * len(files.paths) / files.size
-    result.checks.append(Check("largest loader process / file", largest, LOADER_FACTOR))
+    result.checks.append(Check("largest loader process / file", largest, WORKER_FACTOR))
     return result
 
 
@@ -257,6 +259,57 @@ def idle(bench: Bench) -> Result:
     return result
 
 
+def peers(bench: Bench) -> Result:
+    """Push and build against what others would do, and against what the server takes at least.
+
+    The landing floor here is the same server taking ready-made parts over two connections.
+    """
+    files, folder = bench.make(bench.files, bench.cycles)
+    rows = files.points // points.EVERY
+    result = Result("peers", leaves=dict(others.LEAVES))
+    result.leaves["push"] = "every file whole, its digits, a record of all"
+    result.leaves["build"] = "the published tables, keys, references, tests"
+    names = [name for name in others.LEAVES if not others.missing(name)]
+    for name in others.LEAVES.keys() - set(names):
+        result.leaves[name] = f"not measured: install {others.NEEDS[name]}"
+    measured = {name: result.measure(name, files.size, rows) for name in names}
+    pushes = result.measure("push", files.size, files.points)
+    empty = result.measure("build, raw zone empty")
+    builds = result.measure("build", files.size, rows)
+    bare = result.measure("create table as", files.size, rows)
+    parts = bench.folder / "parts"
+    others.prepare(files.paths, parts)
+    ready = tuple(parts / path.stem for path in files.paths)
+    bench.build_on_nothing()
+    for _ in range(bench.repeat):
+        for name in names:
+            paths = ready if name == "ready-made parts" else files.paths
+            with bench.server.database() as database:
+                bench.server.settle(files.size)
+                run = others.run(name, database, paths, bench.server.postmaster)
+                measured[name].runs.append(Ran(*run))
+                if name.endswith("COPY") and (taken := others.points_of(database)) != rows:
+                    raise RuntimeError(f"{name}: {taken} points instead of {rows}")
+        empty.runs.append(bench.build_on_nothing())
+        with bench.server.database() as database:
+            pushes.runs.append(bench.push(database, folder))
+            bench.server.settle(files.size)
+            bare.runs.append(Ran(floors.build(database)[0], Peaks()))
+            builds.runs.append(bench.build(database))
+            result.sizes[f"{bench.files} files landed and built"] = database.sizes()
+    landing = pushes.seconds / measured["ready-made parts"].seconds
+    result.checks.append(Check("push / the server taking ready-made parts", landing, 1.25))
+    beyond = (builds.seconds - empty.seconds) / bare.seconds
+    result.checks.append(Check("build beyond one of nothing / create table as", beyond, 1.5))
+    if "pandas + COPY" in measured:
+        speed = measured["pandas + COPY"].seconds / _both(pushes, builds)
+        name = "pandas + COPY / push and build"
+        result.checks.append(Check(name, speed, 0.75, at_least=True))
+    largest = pushes.process_peak * len(files.paths) / files.size
+    result.checks.append(Check("largest loader process / file", largest, WORKER_FACTOR))
+    return result
+
+
 def _both(pushes: Measurement, builds: Measurement) -> float:
     """Median seconds of push and build together."""
     return median(
@@ -271,4 +324,5 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     "growth": growth,
     "large": large,
     "idle": idle,
+    "peers": peers,
 }

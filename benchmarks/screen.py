@@ -14,6 +14,8 @@ def tables(result: Result) -> Iterator[Table]:
     yield _measurements(result)
     if any(one.runs[-1].steps for one in result.measurements):
         yield _steps(result)
+    if result.leaves:
+        yield _leaves(result)
     if result.sizes:
         yield _sizes(result)
     yield _checks(result)
@@ -62,6 +64,15 @@ def _sizes(result: Result) -> Table:
     for name, sizes in result.sizes.items():
         in_megabytes = (sizes.raw / 1e6, sizes.staging / 1e6, sizes.marts / 1e6)
         table.add_row(name, *(f"{size:,.1f}" for size in in_megabytes))
+    return table
+
+
+def _leaves(result: Result) -> Table:
+    table = Table(title="what each leaves behind", title_justify="left", title_style="bold")
+    for column in ("", "leaves"):
+        table.add_column(column)
+    for name, left in result.leaves.items():
+        table.add_row(name, left)
     return table
 
 

@@ -12,11 +12,12 @@ import pytest
 import reference
 from conftest import PROJECT, Database, clean_environment
 
-from benchmarks import points
+from benchmarks import peers, points
 from benchmarks.commands import Ran
 from benchmarks.memory import Peaks, Watch
 from benchmarks.results import Check, Measurement
 from benchmarks.scenarios import SCENARIOS
+from benchmarks.server import Database as Measured
 from loader import demo
 
 MIB = 2**20
@@ -58,6 +59,32 @@ def test_a_run_prints_and_writes_what_it_measured_and_leaves_nothing_behind(
     assert ratio["value"] == pytest.approx(push["seconds"] / floor["seconds"])
     assert ratio["met"] == (ratio["value"] <= 1.3)
     assert scenario["sizes"]["2 files landed"]["raw"] > 2 * 2 * 200_000
+
+
+@pytest.mark.parametrize("peer", list(peers.LEAVES))
+def test_a_peer_takes_the_same_points_as_a_build(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peer: str
+) -> None:
+    if peers.missing(peer):
+        pytest.skip(f"{peers.NEEDS[peer]} is not installed")
+    for name, value in database.environment.items():
+        monkeypatch.setenv(name, value)
+    measured = Measured(database.environment["PGDATABASE"])
+    path = tmp_path / "FastCharge_1_structure.json"
+    demo.write(path, demo.large(3))
+    peers.prepare([path], tmp_path / "parts")
+    paths = (tmp_path / "parts" / path.stem if peer == "ready-made parts" else path,)
+    seconds, peaks = peers.run(peer, measured, paths, None)
+    assert seconds > 0 and peaks.process > 0
+    if peer.endswith("COPY"):
+        rows = database.rows(
+            "select cycle_index, nullif(voltage, 'NaN'), nullif(current_, 'NaN')"
+            " from peer_points order by id"
+        )
+        document = json.loads(path.read_text(), parse_constant=lambda name: None)
+        points_there = document["cycles_interpolated"]
+        columns = [points_there[name] for name in ("cycle_index", "voltage", "current")]
+        assert rows == list(zip(*(column[::10] for column in columns), strict=True))
 
 
 def test_an_unknown_scenario_is_refused_with_those_there_are(database: Database) -> None:
