@@ -1,5 +1,9 @@
 """The rows of a section, for BDF: the same in every shape, from the records where there are any."""
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
 from shapes import BY_CYCLE, COLUMNAR, FLATTENED, INDEXED_COLUMNS, POINTS, RECORDS, to_shape
 
@@ -70,3 +74,12 @@ def test_equal_times_keep_their_order() -> None:
     table = time_series([{POINTS: points}], POINTS)
     assert table is not None
     assert table["Voltage / V"].to_pylist() == [3.0, 3.3, 3.1, 3.2]
+
+
+def test_a_real_run_that_keeps_its_records_gives_those(real_data: Path) -> None:
+    path = real_data / "beep-2022.10" / "PreDiag_000412_00008Fshort_structure.json.gz"
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    table = time_series([document], "raw_data")
+    assert table is not None and table.num_rows == 10_344
+    times = table["Test Time / s"].to_pylist()
+    assert times == sorted(times) and (times[0], times[-1]) == (0.0, 3477720.65)
