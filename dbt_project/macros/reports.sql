@@ -1,6 +1,6 @@
 {#
-    After a run: rows that failing tests found, for a count alone helps nobody. Where they name a file (column `file_name`)
-    one row a file is shown, since the remedy is one line a file.
+    After a run: rows that failing tests found, for a count alone helps nobody. A test of rows that come from files names
+    the file (column `file_name`) and is shown with one row a file, since the remedy is one line a file.
 #}
 {% macro show_failing_rows(results, limit=10) -%}
     {%- for result in results if result.node.resource_type == 'test' and result.status in ('fail', 'warn') %}
@@ -10,26 +10,16 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# Which columns a test gives is asked of the database: any text may stand in its query. #}
 {% macro some_of(query, limit) -%}
-    {%- set columns = run_query('select failing.* from (' ~ query ~ ') as failing limit 0').column_names -%}
+    {%- set columns = run_query('select failing.* from (\n' ~ query ~ '\n) as failing limit 0').column_names -%}
     {%- if 'file_name' in columns -%}
-    select
-        ranked.rows_of_file,
-        {%- for column in columns %}
-        ranked.{{ adapter.quote(column) }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    select distinct on (failing.file_name::text)
+        count(*) over (partition by failing.file_name::text) as rows_of_file,
+        failing.*
     from (
-        select
-            count(*) over (partition by failing.file_name) as rows_of_file,
-            row_number() over (partition by failing.file_name) as row_of_file,
-            failing.*
-        from (
-            {{ query }}
-        ) as failing
-    ) as ranked
-    where ranked.row_of_file = 1
-    order by ranked.file_name
+        {{ query }}
+    ) as failing
+    order by failing.file_name::text
     limit {{ limit }}
     {%- else -%}
     select failing.*
@@ -44,7 +34,7 @@
 {% macro print_rows(table) -%}
     {%- set lines = [table.column_names | list] %}
     {%- for row in table.rows %}
-        {%- do lines.append(row.values() | map('string') | list) %}
+        {%- do lines.append(row.values() | map('string') | map('replace', '\n', ' ') | list) %}
     {%- endfor %}
     {%- set widths = [] %}
     {%- for position in range(lines[0] | length) %}

@@ -468,7 +468,7 @@ def test_a_bad_file_fails_the_build_after_all_else_and_goes_away_once_excluded(
 
 
 def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
-    result = pipeline.dbt("test", "--select", "test_type:unit")
+    result = pipeline.dbt("test", "--select", "test_type:unit", "--vars", "unit_tests: true")
     assert result.returncode == 0, result.stdout
     described = (PROJECT / "dbt_project" / "models").rglob("*.yml")
     written = sum(len(yaml.safe_load(path.read_text()).get("unit_tests", [])) for path in described)
