@@ -1,4 +1,5 @@
 {{ config(severity='warn') }}
+{{- prefer_indexes() }}
 
 -- Capacities beyond one and a half times nominal, and voltages more than 0.2 V outside the window of the cell type.
 with
@@ -56,7 +57,13 @@ suspects as (
         lives.highest
     from points
     inner join lives on points.battery_id = lives.battery_id
-    where not points.voltage between lives.lowest and lives.highest
+    where
+        not points.voltage between lives.lowest and lives.highest
+        -- says nothing more, but is asked of the index alone
+        and (
+            points.voltage < (select max(windows.lowest) from lives as windows)
+            or points.voltage > (select min(windows.highest) from lives as windows)
+        )
 )
 
 select

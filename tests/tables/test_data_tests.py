@@ -1,6 +1,7 @@
 """Every data test is seen to fail, names the file, and lets all the rest be built."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -366,6 +367,30 @@ def test_what_a_key_proves_is_not_read_again(
         connection.execute(f"alter table {POINTS} drop constraint {POINTS_REFERENCE}")
         assert reads_points()
         connection.rollback()
+
+
+def test_bounds_are_asked_of_an_index_and_no_point_is_read(pipeline: Pipeline) -> None:
+    def scans() -> tuple[int, int]:
+        """How often all points were read, and how often the index over their measurements."""
+        [(table, index)] = pipeline.database.rows(
+            """select tables.seq_scan, indexes.idx_scan
+            from pg_stat_user_tables as tables
+            inner join pg_stat_user_indexes as indexes on tables.relid = indexes.relid
+            inner join pg_class on pg_class.oid = indexes.indexrelid
+            inner join pg_am on pg_am.oid = pg_class.relam and pg_am.amname = 'brin'
+            where tables.relname = 'battery_cycles_interpolated'"""
+        )
+        return table, index
+
+    before = scans()
+    done = pipeline.dbt("test", "--select", POSSIBLE_POINTS, PLAUSIBLE)
+    assert done.returncode == 0, done.stdout
+    end = time.monotonic() + 20
+    while scans()[1] == before[1] and time.monotonic() < end:
+        time.sleep(0.1)  # counters are written when a session ends
+    after = scans()
+    assert after[1] > before[1]
+    assert after[0] == before[0]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

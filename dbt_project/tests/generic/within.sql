@@ -7,6 +7,7 @@
     {%- for column, bounds in ranges.items() if bounds | length != 2 -%}
         {{ exceptions.raise_compiler_error("within: " ~ column ~ " needs a lowest and a highest value") }}
     {%- endfor %}
+    {{- prefer_indexes() }}
 with
 
 files as (
