@@ -175,7 +175,7 @@ def _batteries() -> str:
     from loader.tables import taste
 
     with database_errors(), database.connect() as connection:
-        return output.table("battery.batteries", *taste.batteries(connection))
+        return output.table(taste.TABLE, *taste.batteries(connection))
 
 
 def _write_report(path: Path, barcodes: list[str]) -> None:

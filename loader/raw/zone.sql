@@ -210,7 +210,7 @@ comment on column raw.cell_types.decided_at is 'When it was decided.';
 
 comment on table raw.full_resolution is
     'One row per battery of which every point is published, not only every tenth.';
-comment on column raw.full_resolution.barcode is 'The barcode as battery.batteries has it.';
+comment on column raw.full_resolution.barcode is 'The barcode as the published tables have it.';
 comment on column raw.full_resolution.reason is 'Why its points are wanted; for people.';
 comment on column raw.full_resolution.decided_by is 'Who decided it.';
 comment on column raw.full_resolution.decided_at is 'When it was decided.';

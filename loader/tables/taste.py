@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
+TABLE = "battery.batteries"
+
 _QUERY = """
     select
         batteries.barcode,

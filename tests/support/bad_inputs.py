@@ -242,15 +242,3 @@ def make(folder: Path) -> None:
             path.write_bytes(kind.content)
         else:
             kind.content(path)
-
-
-def table() -> list[str]:
-    """Rows of the README's table: what a file gets, and the kinds that get it."""
-    kinds: dict[str, list[str]] = {}
-    for kind in KINDS:
-        gets = f"landed, named by the test `{kind.named_by}`" if kind.named_by else kind.gets
-        kinds.setdefault(gets, []).append(kind.name)
-    return [
-        f"| {gets} | {len(names)} | {'; '.join(names)} |"
-        for gets, names in sorted(kinds.items(), key=lambda row: len(row[1]), reverse=True)
-    ]

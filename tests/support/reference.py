@@ -1,4 +1,4 @@
-"""The published tables worked out in plain Python, by sections 5 and 6 of the design.
+"""The published tables worked out in plain Python, by docs/design.md.
 
 Written for clarity, not speed, and apart from the loader and the models, so that the tests can hold
 what PostgreSQL publishes against it.

@@ -1,4 +1,4 @@
-"""The same document in each of the five shapes of the design, and in other spellings of JSON.
+"""The same document in each shape (docs/design.md, Shapes), and in other spellings of JSON.
 
 A columnar table is an object of arrays. Whatever these functions make of a document, the published
 tables must stay the same (`fits` says for which tables that holds).

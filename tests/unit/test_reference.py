@@ -1,4 +1,4 @@
-"""The reference pinned to the text of the design by small examples worked by hand."""
+"""The reference pinned to the text of docs/design.md by small examples worked by hand."""
 
 import gzip
 import math

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bad_inputs
-import faults
 import pytest
+import reliability
 from checkout import CELL
 from conftest import PROJECT, clean_environment, free_port, scratch_home
 from pipeline import TABLES
@@ -42,7 +41,9 @@ def commands() -> list[str]:
 
 
 def test_the_page_is_short_and_all_its_code_is_executed() -> None:
-    assert len(README.splitlines()) < 120
+    lines = README.splitlines()
+    assert len(lines) < 120
+    assert [line for line in lines if len(line) > (200 if line.startswith("|") else 130)] == []
     assert README.count("```") == 2 * len(re.findall(r"^```sh$", README, re.MULTILINE))
 
 
@@ -50,6 +51,7 @@ def test_every_path_in_the_table_exists() -> None:
     table = README.partition("| path | purpose |")[2].partition("\n\n")[0]
     paths = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     assert len(paths) > 8
+    paths += re.findall(r"\]\(([^)]+)\)", README)
     assert [path for path in paths if not (PROJECT / path).exists()] == []
 
 
@@ -59,15 +61,34 @@ def test_every_published_table_is_on_the_page() -> None:
     assert marts <= listed
 
 
-def test_the_tables_of_reliability_are_what_the_tests_do() -> None:
-    section = README.partition("## Reliability\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| .* \|$", section, re.MULTILINE)
-    heads = ["| a push |", "| what a file gets |"]
-    assert [row for row in rows if not row.startswith(tuple(heads))] == [
-        *faults.table(),
-        *bad_inputs.table(),
+def test_the_page_of_reliability_is_what_the_tests_do() -> None:
+    """Else: python tests/support/reliability.py."""
+    assert reliability.PAGE.read_text(encoding="utf-8") == reliability.page() + "\n"
+
+
+def test_who_works_on_it_has_a_page_that_is_short_and_names_what_exists() -> None:
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 80
+    named = re.findall(r"`((?:tests|loader|docs|dbt_project|\.ci)/[\w./]*)", page)
+    assert named
+    assert [path for path in named if not (PROJECT / path).exists()] == []
+
+
+def test_every_section_of_the_design_that_is_cited_exists() -> None:
+    headings = re.findall(r"^## (.+)$", (PROJECT / "docs" / "design.md").read_text(), re.MULTILINE)
+    sources = [
+        path
+        for folder in ("loader", "dbt_project", "tests")
+        for path in (PROJECT / folder).rglob("*.*")
+        if path.suffix in (".py", ".sql", ".yml", ".md") and "target" not in path.parts
     ]
-    assert f"beside {len(bad_inputs.KINDS)} odd files" in section
+    cited = {
+        section
+        for path in sources
+        for section in re.findall(r"docs/design\.md, ([A-Z][a-z ]+)", path.read_text())
+    }
+    assert cited
+    assert cited <= set(headings)
 
 
 def test_ci_runs_the_command_for_developers() -> None:

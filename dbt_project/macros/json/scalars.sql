@@ -1,5 +1,5 @@
 {#
-    From one JSON value to one SQL value (design: Scalars). None of these ever raises an error: what does not fit is NULL.
+    From one JSON value to one SQL value (docs/design.md, Scalars). None of these ever raises an error: what does not fit is NULL.
     An argument is used more than once: give a column of a fenced subquery, not an expression that costs.
 #}
 

@@ -1,5 +1,5 @@
 {#
-    From a section of a document to column sets (design: Shapes). A column set is a cycle or none, plus an object of
+    From a section of a document to column sets (docs/design.md, Shapes). A column set is a cycle or none, plus an object of
     arrays; every shape becomes column sets here, and nothing after this file knows of shapes.
     Documents are large: an argument is a column of a subquery behind a fence (fence.sql), so that it is in memory, once. What
     can be asked with jsonb_path_query_array is, for it copies nothing, where `->` copies a member, jsonb_path_query the whole
