@@ -8,7 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from typer.testing import CliRunner
 
 from loader.server.embedded import Server
 
@@ -42,6 +43,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not is_setting(name)}
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Meanwhile the variables of this process are those, and no others that lead to a server."""
+    before = dict(os.environ)
+    try:
+        for name in before.keys() - clean_environment().keys():
+            del os.environ[name]
+        os.environ.update(variables)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
@@ -198,6 +213,28 @@ def run_loader(embedded_home: Path) -> RunLoader:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def call_loader(embedded_home: Path) -> RunLoader:
+    """The same in this process, where a process of its own is not the point: it saves its start."""
+    from loader.cli import app
+
+    def call(
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        input: str = "",
+    ) -> subprocess.CompletedProcess[str]:
+        variables = {"BATTERY_HOME": str(embedded_home)} | dict(env or {})
+        command = [str(arg) for arg in args]
+        with environment(variables), chdir(cwd or PROJECT):
+            done = CliRunner().invoke(
+                app, command, input=input, prog_name="loader", catch_exceptions=False
+            )
+        return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
+
+    return call
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from conftest import Database, fresh_database, scratch_home
 from disk import disk
-from faults import FAULTS
+from faults import BY_DEFAULT, FAULTS
 from pushing import copying_held_up, loader, points, wait_until, workers, write
 
 from loader import push
@@ -31,9 +31,13 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def fault(name: str) -> Callable[[Test], Test]:
-    """The test does this to a push, as often as the list has it."""
+    """The test does this to a push, as often as the list has it; beyond a few, every night."""
     covered.add(name)
-    return pytest.mark.parametrize("trial", range(FAULTS[name]))
+    trials = [
+        pytest.param(trial, marks=[pytest.mark.nightly] if trial >= BY_DEFAULT else [])
+        for trial in range(FAULTS[name])
+    ]
+    return pytest.mark.parametrize("trial", trials)
 
 
 @pytest.fixture

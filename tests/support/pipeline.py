@@ -3,18 +3,17 @@
 import atexit
 import csv
 import io
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conftest import PROJECT, Database, clean_environment
+from conftest import PROJECT, Database, environment
 
 from loader import push
 from loader.outcome import Limits, Listener, Summary
@@ -56,20 +55,6 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="belt-dbt-"))
     atexit.register(shutil.rmtree, folder)
     return folder
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Meanwhile the variables of this process are those, and no others that lead to a server."""
-    before = dict(os.environ)
-    try:
-        for name in before.keys() - clean_environment().keys():
-            del os.environ[name]
-        os.environ.update(variables)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def dbt(

@@ -13,7 +13,6 @@ import strategies
 from conftest import Database
 from pipeline import MIB, Pipeline
 
-HISTORIES = 300
 SEEDS = range(3)
 """A fixed set: what CI refuses can be run again."""
 
@@ -62,10 +61,11 @@ def assert_rebuilt_the_same(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("part_size", [32 * MIB, 200], ids=["whole", "in tiny parts"])
+@pytest.mark.parametrize("histories", [100, pytest.param(300, marks=pytest.mark.nightly)])
 def test_any_history_gives_the_tables_of_the_reference(
-    pipeline: Pipeline, tmp_path: Path, part_size: int
+    pipeline: Pipeline, tmp_path: Path, part_size: int, histories: int
 ) -> None:
-    landed = strategies.landing_order(strategies.many_histories(HISTORIES, seed=part_size), 1)
+    landed = strategies.landing_order(strategies.many_histories(histories, seed=part_size), 1)
     strategies.write(landed, tmp_path / "data")
     pipeline.push(tmp_path / "data", part_size=part_size)
     pipeline.build_tables()

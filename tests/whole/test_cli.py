@@ -61,9 +61,9 @@ LEAVES = [(name,) for name in sorted(COMMANDS - GROUPS.keys())] + [
 # ---------------------------------------------------------------------------------------- help
 
 
-def test_help_names_every_command(run_loader: RunLoader) -> None:
+def test_help_names_every_command(call_loader: RunLoader) -> None:
     for args, names in (((), COMMANDS), *(((group,), names) for group, names in GROUPS.items())):
-        done = run_loader(*args, "--help")
+        done = call_loader(*args, "--help")
         assert done.returncode == 0
         listed = done.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
         assert set(re.findall(r"^  ([\w-]+)  +\w", listed, re.MULTILINE)) == names
@@ -81,14 +81,14 @@ def test_every_option_is_explained_and_every_command_has_an_example_or_no_argume
     assert not found.params or "loader " in found.help
 
 
-def test_no_command_shows_the_help(run_loader: RunLoader) -> None:
-    done = run_loader()
+def test_no_command_shows_the_help(call_loader: RunLoader) -> None:
+    done = call_loader()
     assert done.returncode == 2
     assert "Usage: loader" in done.stdout + done.stderr
 
 
-def test_version(run_loader: RunLoader) -> None:
-    done = run_loader("--version")
+def test_version(call_loader: RunLoader) -> None:
+    done = call_loader("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"loader \d+\.\d+\.\d+\n", done.stdout)
 
@@ -129,13 +129,13 @@ def test_sizes_are_written(size: int, text: str) -> None:
 
 
 def test_push_prints_a_line_for_every_file_landed_or_rejected(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
     (tmp_path / "b.json").write_text("")
     (tmp_path / "c.json").write_text('{"voltage": [NaN, 3.5]}')
     args = ("push", tmp_path, "--jobs", "1")
-    done = run_loader(*args, env=database.environment)
+    done = call_loader(*args, env=database.environment)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert lines[:2] == [
@@ -146,18 +146,18 @@ def test_push_prints_a_line_for_every_file_landed_or_rejected(
         r"landed 1 file, skipped 1, rejected 1 in \d+\.\d s \(23 B, \d+ B/s\)", lines[2]
     )
     assert len(lines) == 3
-    again = run_loader(*args, env=database.environment)
+    again = call_loader(*args, env=database.environment)
     assert again.returncode == 0
     assert re.fullmatch(r"landed 0 files, skipped 3 in \d+\.\d s\n", again.stdout)
 
 
 def test_push_json_tells_what_became_of_every_file(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
     (tmp_path / "b.json").write_text("")
     (tmp_path / "c.json").write_text('{"voltage": [NaN, 3.5]}')
-    done = run_loader("push", tmp_path, "--jobs", "1", "--json", env=database.environment)
+    done = call_loader("push", tmp_path, "--jobs", "1", "--json", env=database.environment)
     assert done.returncode == 1
     said = json.loads(done.stdout)
     assert said.pop("seconds") > 0
@@ -189,11 +189,11 @@ def test_push_json_tells_what_became_of_every_file(
 
 
 def test_a_status_fits_its_screen_and_lists_ten_rejections(
-    database: Database, run_loader: RunLoader, tmp_path: Path
+    database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     for number in range(12):
         (tmp_path / f"{'a very long name ' * 5}{number:02d}.json").write_text("{")
-    run_loader("push", "--settle", "0", tmp_path, env=database.environment)
+    call_loader("push", "--settle", "0", tmp_path, env=database.environment)
     with database.connect() as connection:
         now = status(Zone(connection))
     lines = output.status(now, database.environment, width=80).splitlines()
@@ -203,10 +203,10 @@ def test_a_status_fits_its_screen_and_lists_ten_rejections(
 
 
 def test_a_push_that_finds_no_file_says_so(
-    database: Database, run_loader: RunLoader, tmp_path: Path
+    database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("")
-    done = run_loader("push", tmp_path, env=database.environment)
+    done = call_loader("push", tmp_path, env=database.environment)
     assert (done.returncode, done.stdout) == (0, "nothing to land: no *.json or *.json.gz there\n")
 
 
@@ -237,12 +237,12 @@ def test_a_build_ends_on_one_line_and_shows_what_failed() -> None:
 
 
 def test_status_tells_what_is_landed_built_and_rejected(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text('{"voltage": [NaN, 3.5]}')
     (tmp_path / "b.json").write_text("")
-    run_loader("push", tmp_path, env=database.environment)
-    done = run_loader("status", env=database.environment)
+    call_loader("push", tmp_path, env=database.environment)
+    done = call_loader("status", env=database.environment)
     assert (done.returncode, done.stderr) == (0, "")
     place, raw, tables, last_run, *rejected = done.stdout.splitlines()
     name, folder = database.environment["PGDATABASE"], database.environment["PGHOST"]
@@ -260,7 +260,7 @@ def test_status_tells_what_is_landed_built_and_rejected(
     ]
     database.rows("create schema battery")
     database.rows("create table battery.batteries as select 1 as id")
-    said = json.loads(run_loader("status", "--json", env=database.environment).stdout)
+    said = json.loads(call_loader("status", "--json", env=database.environment).stdout)
     ((rejection,),) = (said.pop("rejections"),)
     assert said.pop("last_run")["outcome"] == "succeeded"
     assert said.pop("raw_bytes") > said.pop("mart_bytes") > 0
@@ -275,25 +275,25 @@ def test_status_tells_what_is_landed_built_and_rejected(
     assert rejection["reason"] == "empty file"
 
 
-def test_status_of_an_empty_database(run_loader: RunLoader, database: Database) -> None:
-    done = run_loader("status", env=database.environment)
+def test_status_of_an_empty_database(call_loader: RunLoader, database: Database) -> None:
+    done = call_loader("status", env=database.environment)
     assert done.returncode == 0
     assert re.search(r"^raw       0 files in 0 parts, ", done.stdout, re.MULTILINE)
     assert re.search(r"^rejected  none$", done.stdout, re.MULTILINE)
 
 
-def test_rejections_are_listed(run_loader: RunLoader, database: Database, tmp_path: Path) -> None:
+def test_rejections_are_listed(call_loader: RunLoader, database: Database, tmp_path: Path) -> None:
     env = database.environment
-    assert run_loader("rejections", env=env).stdout == "none\n"
-    assert json.loads(run_loader("rejections", "--json", env=env).stdout) == []
+    assert call_loader("rejections", env=env).stdout == "none\n"
+    assert json.loads(call_loader("rejections", "--json", env=env).stdout) == []
     (tmp_path / "b.json").write_text("")
-    run_loader("push", tmp_path, env=env)
+    call_loader("push", tmp_path, env=env)
     reason = "empty file (it holds no JSON: was it copied whole?)"
-    done = run_loader("rejections", env=env)
+    done = call_loader("rejections", env=env)
     assert re.fullmatch(
         rf"\d{{4}}-\d\d-\d\d \d\d:\d\d  {re.escape(f'{tmp_path}/b.json: {reason}')}\n", done.stdout
     )
-    (one,) = json.loads(run_loader("rejections", "--json", env=env).stdout)
+    (one,) = json.loads(call_loader("rejections", "--json", env=env).stdout)
     assert (one["path"], one["reason"]) == (f"{tmp_path}/b.json", "empty file")
 
 
@@ -322,20 +322,20 @@ def test_rejections_are_listed(run_loader: RunLoader, database: Database, tmp_pa
     ids=str,
 )
 def test_wrong_usage_is_told_in_a_sentence(
-    run_loader: RunLoader, database: Database, args: list[str], message: str
+    call_loader: RunLoader, database: Database, args: list[str], message: str
 ) -> None:
-    done = run_loader(*args, env=database.environment)
+    done = call_loader(*args, env=database.environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in re.sub(r"\s+", " ", done.stderr)
     assert "Traceback" not in done.stderr
 
 
 def test_an_export_that_cannot_be_written_is_told(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text("{}")
-    run_loader("push", tmp_path, env=database.environment)
-    done = run_loader(
+    call_loader("push", tmp_path, env=database.environment)
+    done = call_loader(
         "export", "document", "1", "-o", tmp_path / "no" / "a.json", env=database.environment
     )
     assert (done.returncode, done.stdout) == (2, "")
@@ -343,11 +343,11 @@ def test_an_export_that_cannot_be_written_is_told(
 
 
 def test_export_writes_to_standard_output(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text('{"b": [1.10, "°C"], "a": NaN}')
-    run_loader("push", tmp_path, env=database.environment)
-    done = run_loader("export", "document", "1", env=database.environment)
+    call_loader("push", tmp_path, env=database.environment)
+    done = call_loader("export", "document", "1", env=database.environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"a": None, "b": [1.1, "°C"]}
 
@@ -355,9 +355,9 @@ def test_export_writes_to_standard_output(
 # ------------------------------------------------------------------------------ no database, 3
 
 
-def test_a_url_that_is_none_is_told(run_loader: RunLoader) -> None:
+def test_a_url_that_is_none_is_told(call_loader: RunLoader) -> None:
     for args in (["status"], ["db", "status"], ["db", "env"], ["build"]):
-        done = run_loader(*args, env={"DATABASE_URL": "hunter2"})
+        done = call_loader(*args, env={"DATABASE_URL": "hunter2"})
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("loader: DATABASE_URL is not a connection URL")
         assert "hunter2" not in done.stderr
@@ -367,9 +367,9 @@ def test_a_url_that_is_none_is_told(run_loader: RunLoader) -> None:
     "args", [["rejections"], ["status"], ["export", "document", "1"]], ids=" ".join
 )
 def test_without_a_database_the_way_out_is_told_and_no_password(
-    run_loader: RunLoader, args: list[str], tmp_path: Path
+    call_loader: RunLoader, args: list[str], tmp_path: Path
 ) -> None:
-    done = run_loader(*args, env=NOWHERE, cwd=tmp_path)
+    done = call_loader(*args, env=NOWHERE, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("loader: No connection to PostgreSQL at 127.0.0.1, port 1")
     assert "Check DATABASE_URL" in done.stderr
@@ -378,10 +378,10 @@ def test_without_a_database_the_way_out_is_told_and_no_password(
 
 
 def test_a_push_without_a_database_says_that_it_waits_and_then_the_way_out(
-    run_loader: RunLoader, tmp_path: Path
+    call_loader: RunLoader, tmp_path: Path
 ) -> None:
     started = time.monotonic()
-    done = run_loader("push", ".", env=NOWHERE, cwd=tmp_path)
+    done = call_loader("push", ".", env=NOWHERE, cwd=tmp_path)
     assert 10 < time.monotonic() - started < 25
     assert (done.returncode, done.stdout) == (3, "")
     waits, says = done.stderr.split("\n", 1)
@@ -394,36 +394,36 @@ def test_a_push_without_a_database_says_that_it_waits_and_then_the_way_out(
 
 
 def test_db_env_leads_other_programs_to_the_running_server(
-    run_loader: RunLoader, server: Server
+    call_loader: RunLoader, server: Server
 ) -> None:
-    done = run_loader("db", "env")
+    done = call_loader("db", "env")
     assert (done.returncode, done.stderr) == (0, "")
     said = subprocess.run(
         ["sh", "-c", f"{done.stdout}\nenv"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert {f"{name}={value}" for name, value in server.environment().items()} <= set(said)
-    status = run_loader("db", "status")
+    status = call_loader("db", "status")
     assert status.stdout == f"running, data in {server.home}\n"
-    assert run_loader("db", "start").stdout == f"running, data in {server.home}\n"
+    assert call_loader("db", "start").stdout == f"running, data in {server.home}\n"
 
 
 def test_db_env_quotes_for_the_shell_and_keeps_the_password_to_itself(
-    run_loader: RunLoader,
+    call_loader: RunLoader,
 ) -> None:
     env = {"DATABASE_URL": "postgresql://o%27hara:hunter2@db.example:6543/my%20data"}
-    done = run_loader("db", "env", env=env)
+    done = call_loader("db", "env", env=env)
     assert done.returncode == 0
     assert "hunter2" not in done.stdout + done.stderr
     assert "export PGDATABASE='my data'" in done.stdout
     assert """export PGUSER='o'"'"'hara'""" in done.stdout
-    status = run_loader("db", "status", env=env)
+    status = call_loader("db", "status", env=env)
     assert status.stdout == "my data on db.example, port 6543, as PG* or DATABASE_URL say\n"
 
 
-def test_db_stop_of_a_server_never_started(run_loader: RunLoader, tmp_path: Path) -> None:
+def test_db_stop_of_a_server_never_started(call_loader: RunLoader, tmp_path: Path) -> None:
     env = {"BATTERY_HOME": str(tmp_path / "home")}
-    assert run_loader("db", "status", env=env).stdout == f"not running, data in {tmp_path}/home\n"
-    done = run_loader("db", "stop", env=env)
+    assert call_loader("db", "status", env=env).stdout == f"not running, data in {tmp_path}/home\n"
+    done = call_loader("db", "stop", env=env)
     assert (done.returncode, done.stdout) == (0, "was not running\n")
     assert not (tmp_path / "home").exists()
 
@@ -432,10 +432,10 @@ def test_db_stop_of_a_server_never_started(run_loader: RunLoader, tmp_path: Path
 
 
 def test_sample_writes_files_that_push_lands(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     folder = tmp_path / "my data"
-    done = run_loader("sample", folder)
+    done = call_loader("sample", folder)
     assert done.returncode == 0
     files = list(folder.iterdir())
     assert re.fullmatch(
@@ -443,7 +443,7 @@ def test_sample_writes_files_that_push_lands(
         rf"next: loader push '{re.escape(str(folder))}'\n",
         done.stdout,
     )
-    pushed = run_loader("push", folder, "--json", env=database.environment)
+    pushed = call_loader("push", folder, "--json", env=database.environment)
     assert json.loads(pushed.stdout)["landed"] == len(files)
 
 
@@ -458,10 +458,10 @@ def test_a_name_the_terminal_cannot_show_is_no_error(
 
 
 def test_a_reader_that_hangs_up_is_no_error(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"voltage": list(range(200_000))}))
-    run_loader("push", tmp_path, env=database.environment)
+    call_loader("push", tmp_path, env=database.environment)
     reader, writer = os.pipe()
     os.close(reader)
     code = "from loader.cli import main; main()"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import one_model
 import pytest
 from conftest import PROJECT, Database, clean_environment
 from pipeline import Pipeline
@@ -33,16 +34,11 @@ class Runs:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.data = folder / "data"
-        self.model = folder / "dbt_project" / "models" / "landed.sql"
+        self.model = folder / one_model.MODEL
         self.data.mkdir()
         (folder / "loader").symlink_to(PROJECT / "loader")
         (folder / "profiles.yml.example").symlink_to(PROJECT / "profiles.yml.example")
-        write(self.model, MODEL.encode())
-        project = (
-            b"{name: one_model, profile: battery_elt, models: {+materialized: table},"
-            b" flags: {send_anonymous_usage_stats: false}}"
-        )
-        write(folder / "dbt_project" / "dbt_project.yml", project)
+        one_model.write(folder, MODEL)
         # the project is looked for beside the package: a link would lead back to the real one
         self.code = (
             "from pathlib import Path; from loader import cli, dbt;"
