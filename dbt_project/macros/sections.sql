@@ -1,6 +1,6 @@
 {#
     The sections of a document that are taken apart, and of each the columns that become columns of a table: `numbers` and
-    `others`. A new section is an entry here, a staging model and a mart; its cycles count in the numbering of runs.
+    `others`; `full_resolution` are numbers that only `battery_points` takes. A new section is an entry here, a staging model and a mart; its cycles count in the numbering of runs.
 #}
 {% macro sections() %}
     {{ return({
@@ -15,6 +15,7 @@
         'cycles_interpolated': {
             'numbers': ['time', 'test_time', 'voltage', 'current', 'temperature', 'charge_capacity', 'discharge_capacity'],
             'others': ['step_type'],
+            'full_resolution': ['charge_energy', 'discharge_energy', 'internal_resistance', 'step_index'],
         },
     }) }}
 {% endmacro %}

@@ -11,7 +11,8 @@
 {%- endif %}
 -- depends on: {{ ref('batteries') }}, {{ ref('battery_summaries') }}, {{ ref('battery_cycles_interpolated') }},
 -- {{ ref('battery_files') }}, {{ ref('unmapped_columns') }}, {{ ref('battery_lives') }},
--- {{ ref('battery_early_features') }}, {{ ref('battery_trajectories') }}, {{ ref('battery_cycle_differences') }}
+-- {{ ref('battery_early_features') }}, {{ ref('battery_trajectories') }}, {{ ref('battery_cycle_differences') }},
+-- {{ ref('battery_points') }}
 with
 
 declared (table_name, key) as (

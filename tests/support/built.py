@@ -67,6 +67,7 @@ def _build(server: Server, folder: Path) -> None:
     with fresh_database(server) as database:
         pipeline = Pipeline.create(database)
         pipeline.push(*write(folder / "data"))
+        database.rows("insert into raw.full_resolution values ('ALONE', 'a test', 'a test')")
         pipeline.build()
         names = (TEMPLATE, database.environment["PGDATABASE"])
         copy = sql.SQL("create database {} template {}")

@@ -24,6 +24,7 @@ FOREIGN_KEYS = {
         "battery_cycles_interpolated",
         "battery_early_features",
         "battery_lives",
+        "battery_points",
         "battery_summaries",
         "battery_trajectories",
     )
@@ -42,6 +43,8 @@ BREACHES = {
         update battery.battery_summaries set cycle_index = -1 - cycle_index""",
     "battery_summaries check paused_is_zero_or_one": """
         update battery.battery_summaries set paused = 2""",
+    "battery_points check cycle_index_is_not_negative": """
+        update battery.battery_points set cycle_index = -1""",
     "battery_cycles_interpolated check cycle_index_is_not_negative": """
         update battery.battery_cycles_interpolated set cycle_index = -1""",
 }

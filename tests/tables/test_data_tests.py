@@ -171,6 +171,7 @@ PLANTS = [
         "update battery.battery_cycle_differences set log_mean = '-Infinity'",
         {"battery_cycle_differences_are_finite"},
     ),
+    Plant("update battery.battery_points set voltage = 'NaN'", {"battery_points_are_finite"}),
     Plant(
         "update battery.battery_early_features set delta_q_points = 999",
         {"delta_q_is_of_whole_steps"},
@@ -260,6 +261,8 @@ PLANTS = [
             ("excluded_files", "reason", "file", "'no.json'", "exclusions_name_landed_files"),
             ("cell_types", "pattern", "nominal_capacity", "1"),
             ("cell_types", "nominal_capacity", "pattern", "'x*'"),
+            ("full_resolution", "barcode", "reason", "'a test'"),
+            ("full_resolution", "reason", "barcode", "'X'"),
             ("published_cycle_lives", "barcode", "cycle_life", "1"),
             ("published_cycle_lives", "cycle_life", "barcode", "'X'"),
         )
@@ -278,6 +281,7 @@ PLANTS = [
                 "exclusions_name_landed_files",
             ),
             ("cell_types", "pattern", "nominal_capacity", "('x*', 1)"),
+            ("full_resolution", "barcode", "reason", "('X', 'a test')"),
             ("published_cycle_lives", "barcode", "cycle_life", "('X', 1)"),
         )
     ),

@@ -70,10 +70,10 @@ column_sets as (
 {#
     The CTEs that turn one section of the pending parts into rows: from column sets, the one piece of SQL for every shape.
     Ends with a CTE `numbers`: file_id, the columns `carried`, row_index (in document order, over the whole file),
-    cycle_index and the section's `numbers` as exact decimals, its `others` as they are (jsonb), for every `every`th row.
+    cycle_index and the section's `numbers`, and `more`, as exact decimals, its `others` as they are (jsonb), for every `every`th row.
 #}
-{% macro section_rows(section, every=1, carried=[]) -%}
-{%- set numbers, others = sections()[section].numbers, sections()[section].others -%}
+{% macro section_rows(section, every=1, carried=[], more=[]) -%}
+{%- set numbers, others = sections()[section].numbers + more, sections()[section].others -%}
 {%- set columns = numbers + others -%}
 {{ section_column_sets(section, carried) }},
 

@@ -46,15 +46,15 @@
 {%- endmacro %}
 
 {#
-    Points are taken from documents, which is dear, so they are not compared one by one: `int_published_runs` says under which
+    Points are taken from documents, which is dear, so they are not compared one by one: the model `record` says under which
     battery and offset a file's points went in. It is written in their transaction, so that neither is ever without the
-    other. All points of a file go where it is no run any more, where battery or offset differ, and where points and record
-    do not know of each other; its record goes with them, and the model adds them anew.
+    other. All points of a file go where it is none of the `runs` any more, where battery or offset differ, and where points
+    and record do not know of each other; its record goes with them, and the model adds them anew.
     The first points are found by walking from one to the next on the primary key (PostgreSQL wiki, "Loose indexscan"): one
     look-up a file, however many points there are.
 #}
-{% macro delete_misplaced_points() -%}
-    {%- set published_runs = own_published_runs() -%}
+{% macro delete_misplaced_points(runs, record) -%}
+    {%- set published_runs = own_published_runs(record) -%}
     {%- if is_incremental() -%}
     with recursive first_points as (
         (
@@ -79,7 +79,7 @@
         select coalesce(published_runs.file_id, first_points.id >> 32) as file_id
         from {{ published_runs }} as published_runs
         full join first_points on published_runs.file_id = first_points.id >> 32
-        left join {{ ref('int_runs').render() }} as runs
+        left join {{ ref(runs).render() }} as runs
             on
                 published_runs.file_id = runs.file_id
                 and published_runs.battery_id = runs.battery_id
@@ -105,8 +105,8 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro note_published_runs() -%}
-    {%- set published_runs = own_published_runs() -%}
+{% macro note_published_runs(runs, record) -%}
+    {%- set published_runs = own_published_runs(record) -%}
     {%- if published_runs -%}
     insert into {{ published_runs }} (file_id, battery_id, cycle_offset, has_points)
     select
@@ -120,7 +120,7 @@
                 published.id >= {{ row_id('runs.file_id', 0) }}
                 and published.id < {{ row_id('(runs.file_id + 1)', 0) }}
         ) as has_points
-    from {{ ref('int_runs').render() }} as runs
+    from {{ ref(runs).render() }} as runs
     where
         runs.run_number is not null
         and not exists (select 1 from {{ published_runs }} as done where done.file_id = runs.file_id)
@@ -131,13 +131,13 @@
     Always that of this target: with `--defer`, `ref` may lead to production, whose record is not to be written. None where
     nothing is built.
 #}
-{% macro own_published_runs() -%}
-    {%- do ref('int_published_runs') -%}
+{% macro own_published_runs(record) -%}
+    {%- do ref(record) -%}
     {%- if execute and flags.WHICH != 'clone' -%}
-        {%- set node = graph.nodes['model.battery_elt.int_published_runs'] -%}
+        {%- set node = graph.nodes['model.battery_elt.' ~ record] -%}
         {%- set own = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- if not (own and own.is_table) -%}
-            {%- do exceptions.raise_compiler_error(this ~ ' keeps its record in int_published_runs: select that, too.') -%}
+            {%- do exceptions.raise_compiler_error(this ~ ' keeps its record in ' ~ record ~ ': select that, too.') -%}
         {%- endif -%}
         {{ return(own) }}
     {%- endif -%}

@@ -21,10 +21,6 @@ sections as (
     where section = 'cycles_interpolated' and row_count > 0
 ),
 
-part_sections as (
-    select * from {{ ref('stg_part_sections') }}
-),
-
 -- the battery's cycles that BEEP compares, by the numbers of the run's own file
 wanted as (
     select

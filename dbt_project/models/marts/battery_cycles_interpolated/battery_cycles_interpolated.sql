@@ -7,109 +7,14 @@
             {'columns': ['cycle_index']},
             {'columns': ['time', 'voltage', 'current_', 'temperature', 'charge_capacity', 'discharge_capacity'], 'type': 'brin'},
         ],
-        pre_hook="{{ delete_misplaced_points() }}",
-        post_hook=["{{ note_published_runs() }}", "{{ analyze_new_rows() }}"],
+        pre_hook="{{ delete_misplaced_points('int_runs', 'int_published_runs') }}",
+        post_hook=["{{ note_published_runs('int_runs', 'int_published_runs') }}", "{{ analyze_new_rows() }}"],
     )
 }}
 
-{%- set measurements = sections().cycles_interpolated.numbers %}
-
 with
 
-runs as (
-    select *
-    from {{ ref('int_runs') }}
-    where run_number is not null
-),
-
-published_runs as (
-    select * from {{ ref('int_published_runs') }}
-),
-
-sections as (
-    select *
-    from {{ ref('stg_sections') }}
-    where section = 'cycles_interpolated' and row_count > 0
-),
-
-pending as (
-    select
-        runs.file_id,
-        runs.battery_id,
-        runs.cycle_offset,
-        section.part_nos,
-        section.cycle_starts,
-        'time' = any(section.column_names) as has_time
-    from runs
-    cross join
-        lateral (
-            select sections.*
-            from sections
-            where sections.file_id = runs.file_id
-            {{ fence() }}
-        ) as section
-    {% if is_incremental() %}
-    where not exists (select 1 from published_runs where published_runs.file_id = runs.file_id)
-    {% endif %}
-    {{ fence() }}
-),
-
-{{ pending_parts(carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']) }},
-
-{{ section_rows(
-    'cycles_interpolated', every=var('sample_every'), carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']
-) }},
-
-doubles as (
-    select
-        numbers.file_id,
-        numbers.battery_id,
-        numbers.cycle_offset,
-        numbers.has_time,
-        numbers.cycle_starts,
-        numbers.row_index as point_index,
-        {{ to_double('numbers.cycle_index') }} as cycle_index,
-        {%- for measurement in measurements %}
-        {{ to_double('numbers.' ~ measurement) }} as {{ measurement }},
-        {%- endfor %}
-        {{ to_text('numbers.step_type') }} as step_type
-    from numbers
-    {{ fence() }}
-),
-
-numbered as (
-    select
-        doubles.*,
-        {{ to_whole_number('doubles.cycle_index') }} as cycle_number
-    from doubles
-),
-
-timed as (
-    select
-        numbered.*,
-        (numbered.cycle_starts ->> numbered.cycle_number::text)::float8 as cycle_start
-    from numbered
-    {{ fence() }}
-),
-
-points as (
-    select
-        {{ row_id('timed.file_id', 'timed.point_index') }} as id,
-        timed.battery_id,
-        (timed.cycle_number + timed.cycle_offset)::integer as cycle_index,
-        case
-            when timed.has_time then timed.time
-            else {{ difference('timed.test_time', 'timed.cycle_start') }}
-        end as time,
-        timed.voltage,
-        timed.current as current_,
-        timed.temperature,
-        timed.charge_capacity,
-        timed.discharge_capacity,
-        timed.step_type
-    from timed
-    where timed.cycle_number + timed.cycle_offset <= 2147483647
-),
+{{ points('int_runs', 'int_published_runs', every=var('sample_every')) }},
 
 final as (
     select points.*

@@ -16,7 +16,7 @@ mapped_paths as (
         'barcode', 'protocol', 'channel_id', 'metadata'
         {%- for name, columns in sections().items() %},
         '{{ name }}', '{{ name }}.cycle_index'
-        {%- for column in columns.numbers + columns.others %},
+        {%- for column in columns.numbers + columns.others + columns.get('full_resolution', []) %},
         '{{ name }}.{{ column }}'
         {%- endfor %}
         {%- endfor %}
