@@ -255,9 +255,9 @@ def _list_points(as_json: Json = False) -> None:
 
 
 def _hits(files: int) -> str:
-    from loader import output
+    from loader import texts
 
-    return f"{output.many(files, 'landed file')}" if files else "no landed file is named so yet"
+    return f"{texts.many(files, 'landed file')}" if files else "no landed file is named so yet"
 
 
 def _who() -> str:
@@ -269,16 +269,16 @@ def _who() -> str:
 
 
 def _show(rows: Sequence[Any], columns: Sequence[str], as_json: bool) -> None:
-    from loader import output
+    from loader import texts
 
     if as_json:
-        print(output.as_json(rows))
+        print(texts.as_json(rows))
         return
     if not rows:
         print("none")
         return
     shown = [[_cell(getattr(row, column)) for column in columns] for row in rows]
-    print(output.table("", columns, shown))
+    print(texts.table("", columns, shown))
 
 
 def _cell(value: object) -> object:

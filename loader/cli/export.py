@@ -116,13 +116,13 @@ def _tables(
 
 
 def _tell(done: Done, folder: Path) -> None:
-    from loader import output
+    from loader import texts
 
     for name in done.nothing:
         note(f"loader: {name}: no test_time, which BDF wants; left out")
     rest = [("unchanged", done.unchanged), ("removed", done.removed)]
     more = "".join(f", {count:,} {word}" for word, count in rest if count)
-    print(f"wrote {output.many(done.written, 'file')} to {folder}{more}")
+    print(f"wrote {texts.many(done.written, 'file')} to {folder}{more}")
     if done.nothing and not done.written + done.unchanged:
         raise typer.Exit(REJECTED)
 

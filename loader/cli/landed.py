@@ -46,7 +46,7 @@ def _status(
       loader status --json | jq .rejections
       loader status --json --fail-if-older 1h
     """
-    from loader import output
+    from loader import texts
     from loader.raw import runs
     from loader.server import database
     from loader.tables.status import status
@@ -57,7 +57,7 @@ def _status(
         age = runs.since_success(zone.connection)
     environment = database.connection_environment()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    say(output.as_json(now) if as_json else output.status(now, environment, width))
+    say(texts.as_json(now) if as_json else texts.status(now, environment, width))
     if fades:
         say("\n".join(["", *fades]))
     if fail_if_older is not None and (age is None or age > fail_if_older):
@@ -77,11 +77,11 @@ def _rejections(as_json: Json = False) -> None:
       loader rejections
       loader rejections --json | jq -r '.[].path'
     """
-    from loader import output
+    from loader import texts
 
     with opened() as zone:
         rejections = zone.rejections()
-    print(output.as_json(rejections) if as_json else output.rejections(rejections))
+    print(texts.as_json(rejections) if as_json else texts.rejections(rejections))
 
 
 @app.command(name="verify")
@@ -96,7 +96,7 @@ def _verify(as_json: Json = False) -> None:
       loader verify
       loader verify --json | jq '.[] | select(.verdict != "same")'
     """
-    from loader import output
+    from loader import texts
     from loader.raw import verify
 
     with (
@@ -107,7 +107,7 @@ def _verify(as_json: Json = False) -> None:
         for one in verify.verify(zone):
             checked.append(one)
             step(one.path)
-    print(output.checked_json(checked) if as_json else output.checked(checked))
+    print(texts.checked_json(checked) if as_json else texts.checked(checked))
     if any(one.verdict in verify.WRONG for one in checked):
         raise typer.Exit(REJECTED)
 
@@ -128,7 +128,7 @@ def _prune(
       loader prune
       loader prune --yes
     """
-    from loader import output
+    from loader import texts
     from loader.tables import prune
 
     with opened() as zone:
@@ -139,10 +139,10 @@ def _prune(
         for file in files:
             if yes:
                 prune.prune(zone, file)
-            print(output.superseded(file))
-    size = output.size(sum(file.size_bytes for file in files))
+            print(texts.superseded(file))
+    size = texts.size(sum(file.size_bytes for file in files))
     done = "pruned" if yes else "would be pruned by --yes"
-    print(f"{output.many(len(files), 'file')}, {size} {done}")
+    print(f"{texts.many(len(files), 'file')}, {size} {done}")
 
 
 def _fades(connection: psycopg.Connection, batteries: int | None) -> list[str]:

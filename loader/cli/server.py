@@ -105,12 +105,12 @@ def _stop() -> None:
 @app.command(name="status")
 def _status() -> None:
     """Say which server is used and if it is running."""
-    from loader import output
+    from loader import texts
     from loader.server import database, embedded
 
     with database_errors():
         if not database.uses_embedded():
-            place = output.place(database.connection_environment(start=False))
+            place = texts.place(database.connection_environment(start=False))
             print(f"{place}, as PG* or DATABASE_URL say")
             return
         server = embedded.Server(embedded.home())

@@ -160,26 +160,26 @@ def _run_build(arguments: list[str], *, verbose: bool = False) -> int:
 
 
 def _write_sample(folder: Path) -> None:
-    from loader import demo, output
+    from loader import demo, texts
 
     with file_errors():
         files = demo.write_set(folder)
         size = sum(file.stat().st_size for file in files)
-    print(f"wrote {output.many(len(files), 'synthetic file')} ({output.size(size)}) to {folder}")
+    print(f"wrote {texts.many(len(files), 'synthetic file')} ({texts.size(size)}) to {folder}")
 
 
 def _batteries() -> str:
     """The first batteries, as a taste."""
-    from loader import output
+    from loader import texts
     from loader.server import database
     from loader.tables import taste
 
     with database_errors(), database.connect() as connection:
-        return output.table(taste.TABLE, *taste.batteries(connection))
+        return texts.table(taste.TABLE, *taste.batteries(connection))
 
 
 def _write_report(path: Path, barcodes: list[str]) -> None:
-    from loader import dbt, output
+    from loader import dbt, texts
     from loader.server import database
     from loader.tables import report
 
@@ -193,5 +193,5 @@ def _write_report(path: Path, barcodes: list[str]) -> None:
     with file_errors():
         page = report.render(data).encode()
         path.write_bytes(page)
-    many = output.many(len(data.batteries), "battery", "batteries")
-    print(f"wrote {path} ({many}, {output.size(len(page))})")
+    many = texts.many(len(data.batteries), "battery", "batteries")
+    print(f"wrote {path} ({many}, {texts.size(len(page))})")

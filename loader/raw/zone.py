@@ -318,10 +318,6 @@ class Zone:
         rows = self.connection.execute("select path from raw.paths where file_id = %s", [file_id])
         return [path for (path,) in rows]
 
-    def file_ids(self) -> set[int]:
-        """Ids of all files that are landed."""
-        return {file_id for (file_id,) in self.connection.execute("select file_id from raw.files")}
-
     def totals(self) -> Totals:
         """Count what is landed."""
         row = self.connection.execute(

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,18 +22,16 @@ from typing import IO
 import platformdirs
 import psutil
 
-from loader.server import allocator
+from loader.server.account import Account
 from loader.server.binaries import ServerError, fitting_binaries, shared_folder
+from loader.server.initdb import DATABASE, SUPERUSER, initdb
 from loader.server.listen import HBA, Address
 
 if sys.platform != "win32":
     import fcntl
-    import pwd
 
 logger = logging.getLogger(__name__)
 
-DATABASE = "battery"
-SUPERUSER = "postgres"
 PORT = 5432  # names the socket file; nothing listens on TCP unless told to
 
 START_TIMEOUT = 1800.0  # seconds; recovery replays up to max_wal_size, minutes on a slow disk
@@ -42,20 +39,6 @@ STOP_TIMEOUT = 600.0  # seconds; the last checkpoint writes out what is still in
 ORPHAN_TIMEOUT = 30.0  # seconds for backends of a killed server to go
 NOTICE_AFTER = 3.0  # seconds of waiting after which the user is told why
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path on macOS; Linux has 107
-
-# https://www.postgresql.org/docs/current/populate.html and runtime-config.html
-SETTINGS = """
-# battery-elt: bulk loads on a small machine
-shared_buffers = 256MB          # the default of 128 MB is below one large document and its indexes
-maintenance_work_mem = 256MB    # keys and indexes are built in bulk
-max_wal_size = 4GB              # no checkpoint in the middle of a load
-checkpoint_timeout = 15min      # the same
-wal_level = minimal             # nothing is replicated, so WAL can be left out
-max_wal_senders = 0             # wal_level minimal asks for it
-log_checkpoints = off           # server.log tells of errors only
-timezone = 'UTC'                # time stamps read alike on every machine
-log_timezone = 'UTC'
-"""
 
 
 def home() -> Path:
@@ -276,64 +259,12 @@ class Server:
         """A name that marks this server's processes in the process list."""
         return "battery-elt-" + hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
 
-    def _user(self) -> tuple[int, int] | None:
-        """User and group id the server runs as where that is not us: PostgreSQL refuses root."""
-        if os.geteuid() != 0:
-            return None
-        if self.version is not None:
-            owner = self.data.stat()
-            if owner.st_uid != 0:  # an ordinary user's database stays that user's
-                return owner.st_uid, owner.st_gid
-        for name in ("postgres", "nobody"):
-            with contextlib.suppress(KeyError):
-                user = pwd.getpwnam(name)
-                return user.pw_uid, user.pw_gid
-        raise ServerError(
-            "PostgreSQL does not run as root, and there is neither a user postgres nor a user "
-            "nobody to run it as. Make one, run this as an ordinary user, or set DATABASE_URL."
-        )
-
-    def _owner(self) -> int:
-        """User id the server runs as."""
-        user = self._user()
-        return os.geteuid() if user is None else user[0]
-
-    def _run(
-        self,
-        command: list[str],
-        *,
-        text: str = "",
-        errors: IO[str] | int = subprocess.STDOUT,
-        new_session: bool = False,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end as the server's user; none of the caller's PG* reaches it."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
-        user = self._user()
-        return subprocess.run(
-            command,
-            cwd="/",
-            env=allocator.keeping_memory(environment)
-            | {"LC_ALL": "C"},  # messages in English; macOS needs some locale
-            input=text,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            start_new_session=new_session,
-            user=user and user[0],
-            group=user and user[1],
-            extra_groups=user and [],
-        )
-
-    def _give(self, folder: Path) -> None:
-        """Make a folder the server user's own."""
-        user = self._user()
-        if user is not None:
-            os.chown(folder, *user)
+    @property
+    def _account(self) -> Account:
+        return Account.of(self.data)
 
     def _launch(self) -> None:
-        binaries = fitting_binaries(self.binaries, self.version, self.data, self._can_enter)
+        binaries = fitting_binaries(self.binaries, self.version, self.data, self._account.can_enter)
         if self.version is None:
             self._initialise(binaries)
         self._clear_after_crash()
@@ -357,7 +288,7 @@ class Server:
         script = '"$@" >&2 & echo $!'
         with self.log.open("a") as log:
             shell = ["/bin/sh", "-c", script, "sh", *command]
-            result = self._run(shell, errors=log, new_session=True)
+            result = self._account.run(shell, errors=log, new_session=True)
         child = int(result.stdout)
         self._wait(lambda: self.pid() == child or not _alive(child), START_TIMEOUT, "start")
 
@@ -375,7 +306,7 @@ class Server:
         new, path = tempfile.mkstemp(dir=self.data)
         with open(new, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
             file.write(HBA)
-        self._give(Path(path))
+        self._account.give(Path(path))
         Path(path).replace(self.data / "pg_hba.conf")
         if address.port != PORT:
             (socket / f".s.PGSQL.{PORT}").symlink_to(f".s.PGSQL.{address.port}")
@@ -386,15 +317,15 @@ class Server:
         logger.warning("making a PostgreSQL server of its own in %s", self.home)
         target = self.data
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not self._can_enter(target.parent):
+        if not self._account.can_enter(target.parent):
             target = shared_folder() / f"{self._cluster_name()}-{secrets.token_hex(4)}"
         prefix = f"new-{self._cluster_name()}-"
         for left in target.parent.glob(f"{prefix}*"):
             shutil.rmtree(left)
         new = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
         try:
-            self._give(new)
-            self._initdb(binaries, new)
+            self._account.give(new)
+            initdb(self._account, binaries, new)
             new.rename(target)
         finally:
             shutil.rmtree(new, ignore_errors=True)
@@ -404,25 +335,6 @@ class Server:
                 "PostgreSQL does not run as root and its user cannot enter %s: the data is in %s",
                 self.home,
                 target,
-            )
-
-    def _initdb(self, binaries: Path, folder: Path) -> None:
-        initdb = [str(binaries / "initdb"), "-D", str(folder), "-U", SUPERUSER, "-E", "UTF8"]
-        # Trust, because nobody but the server's user and root can enter the socket's folder.
-        initdb += ["--auth=trust", "--data-checksums"]
-        result = self._run([*initdb, "--locale=C.UTF-8"])
-        if result.returncode and "locale" in result.stdout:  # older macOS has no C.UTF-8
-            result = self._run([*initdb, "--locale=C"])
-        if result.returncode == 0:
-            with (folder / "postgresql.conf").open("a") as file:
-                file.write(SETTINGS)
-            # Made before any server runs: a data folder in its place always has the database.
-            single = [str(binaries / "postgres"), "--single", "-D", str(folder), "postgres"]
-            result = self._run(single, text=f"create database {DATABASE}\n")
-        if result.returncode or "ERROR:" in result.stdout:
-            raise ServerError(
-                f"PostgreSQL could not make its data folder {folder}:\n"
-                + "\n".join(result.stdout.splitlines()[-10:])
             )
 
     def _clear_after_crash(self) -> None:
@@ -436,7 +348,7 @@ class Server:
             process
             for process in psutil.process_iter(["cmdline", "uids"])
             if " ".join(process.info["cmdline"] or []).startswith(title)
-            and process.info["uids"].effective == self._owner()  # anyone may take a title
+            and process.info["uids"].effective == self._account.user_id  # anyone may take a title
         ]
         for process in orphans:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -452,20 +364,13 @@ class Server:
         """/tmp is everybody's: take a folder there only when it is ours and closed to others."""
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            self._give(folder)
+            self._account.give(folder)
         found = folder.lstat()
-        if folder.is_symlink() or found.st_uid != self._owner() or found.st_mode & 0o077:
+        if folder.is_symlink() or found.st_uid != self._account.user_id or found.st_mode & 0o077:
             raise ServerError(
                 f"{folder} is to hold the database's socket, but is not this user's alone. "
                 "Remove it, or set BATTERY_HOME to a shorter path."
             )
-
-    def _can_enter(self, folder: Path) -> bool:
-        """Tell whether the server's user can reach a folder; only as root may the answer be no."""
-        if self._user() is None:
-            return True
-        script = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
-        return self._run(script).returncode == 0
 
 
 def _locked(file: IO[str]) -> bool:

@@ -16,6 +16,15 @@ _SIZE = """
     where relnamespace = to_regnamespace('battery') and relkind in ('r', 'm', 'p')
 """
 
+_UNBUILT = """
+    select count(*) from battery_staging.stg_files as files
+    where not exists (
+        select from battery_staging.stg_part_sections as parts where parts.file_id = files.file_id
+    )
+"""
+
+_PATIENCE = "2s"  # for a lock that another session holds
+
 _READABLE = """
     select has_schema_privilege(relnamespace, 'usage') and has_table_privilege(oid, 'select')
     from pg_class
@@ -69,8 +78,9 @@ def extent(connection: psycopg.Connection) -> Extent:
 class Status:
     """What the database holds. Sizes in bytes on disk.
 
-    `batteries` and `unbuilt` are None where dbt has not built yet, or the user may not read what it
-    built; `unbuilt` counts files landed since the last build.
+    `batteries` is None where dbt has not built yet, the user may not read what it built, or another
+    session keeps it locked, and so is `mart_bytes`; likewise `unbuilt`, the files that are landed,
+    not excluded, and not yet read by a build.
     """
 
     files: int
@@ -79,7 +89,7 @@ class Status:
     raw_bytes: int
     batteries: int | None
     unbuilt: int | None
-    mart_bytes: int
+    mart_bytes: int | None
     last_build: Build | None
     rejections: list[Rejection]
     last_run: Run | None
@@ -89,14 +99,17 @@ def status(zone: Zone) -> Status:
     """Count what `raw` and the published tables hold."""
     connection = zone.connection
     totals = zone.totals()
-    built_files = _readable(connection, "battery_files")
+    staged = all(
+        _readable(connection, table, "battery_staging")
+        for table in ("stg_files", "stg_part_sections")
+    )
     return Status(
         files=totals.files,
         parts=totals.parts,
         non_finite=totals.non_finite,
         raw_bytes=totals.size_bytes,
         batteries=extent(connection).batteries,
-        unbuilt=len(zone.file_ids() - _built(connection)) if built_files else None,
+        unbuilt=_number(connection, _UNBUILT) if staged else None,
         mart_bytes=_number(connection, _SIZE),
         last_build=last_build(connection),
         rejections=zone.rejections(),
@@ -109,11 +122,12 @@ def _readable(connection: psycopg.Connection, table: str, schema: str = "battery
     return bool(row and row[0])
 
 
-def _built(connection: psycopg.Connection) -> set[int]:
-    rows = connection.execute("select file_id from battery.battery_files")
-    return {file_id for (file_id,) in rows}
-
-
-def _number(connection: psycopg.Connection, query: str) -> int:
-    row = connection.execute(query.encode()).fetchone()
-    return int(row[0]) if row else 0
+def _number(connection: psycopg.Connection, query: str) -> int | None:
+    """The answer; None where another session keeps a table locked, for a monitor is not to wait."""
+    try:
+        with connection.transaction():
+            connection.execute(f"set local lock_timeout = '{_PATIENCE}'")
+            row = connection.execute(query.encode()).fetchone()
+    except psycopg.errors.LockNotAvailable:
+        return None
+    return int(row[0]) if row else None

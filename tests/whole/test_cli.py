@@ -13,7 +13,7 @@ import typer
 from conftest import Database, RunLoader
 from typer.main import get_command
 
-from loader import output
+from loader import texts
 from loader.build_log import BuildLog
 from loader.cli import app
 from loader.cli.common import parse_size
@@ -122,7 +122,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     [(0, "0 B"), (811, "811 B"), (17_957, "18.0 kB"), (999_600, "1.0 MB"), (137_535_420, "138 MB")],
 )
 def test_sizes_are_written(size: int, text: str) -> None:
-    assert output.size(size) == text
+    assert texts.size(size) == text
 
 
 # ------------------------------------------------------------------------------ push and status
@@ -196,10 +196,20 @@ def test_a_status_fits_its_screen_and_lists_ten_rejections(
     call_loader("push", "--settle", "0", tmp_path, env=database.environment)
     with database.connect() as connection:
         now = status(Zone(connection))
-    lines = output.status(now, database.environment, width=80).splitlines()
+    lines = texts.status(now, database.environment, width=80).splitlines()
     assert max(map(len, lines)) == 80
     assert lines[-1] == "  and 2 more: loader rejections"
     assert sum(line.startswith("  ") and "…" in line for line in lines) == 10
+
+
+def test_a_status_does_not_wait_behind_a_lock(database: Database, run_loader: RunLoader) -> None:
+    database.rows("create schema battery")
+    database.rows("create table battery.batteries as select 1 as id")
+    with database.connect(autocommit=False) as other:
+        other.execute("lock table battery.batteries in access exclusive mode")
+        done = run_loader("status", env=database.environment, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tables    locked by another session\n" in done.stdout
 
 
 def test_a_push_that_finds_no_file_says_so(
@@ -230,7 +240,7 @@ def test_a_build_ends_on_one_line_and_shows_what_failed() -> None:
         event = {"info": {"name": name, "level": level, "msg": text}, "data": data}
         log.take(json.dumps(event))
     assert log.failures == ["\nFAIL a (a.yml)", "  file_name  value", "Failure in test a"]
-    said = output.build_line("failed", 1.25, log, Extent(), Extent(10, 398))
+    said = texts.build_line("failed", 1.25, log, Extent(), Extent(10, 398))
     assert said == (
         "build failed in 1.2 s: 10 batteries, 398 cycles added, 1 check passed, 1 warning: c"
     )
