@@ -1,6 +1,6 @@
 {{ config(severity='warn') }}
 
--- A section in none of the five shapes gives no rows; its file is named here.
+-- A section in none of the five shapes, or none of whose columns is known, gives no rows; its file is named here.
 with
 
 sections as (
@@ -13,7 +13,8 @@ files as (
 
 select
     files.name as file_name,
-    sections.section
+    sections.section,
+    array_to_string(sections.column_names[:20], ', ') as column_names
 from sections
 inner join files on sections.file_id = files.file_id
 where sections.shape = 'unknown'

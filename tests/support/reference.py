@@ -58,6 +58,13 @@ POINT_COLUMNS = (
     "step_type",
 )
 THROUGHPUTS = ("charge_throughput", "energy_throughput")
+KNOWN_COLUMNS = {
+    SUMMARY: set(SUMMARY_COLUMNS) - {"id", "battery_id", "is_full_cycle"},
+    POINTS: {
+        *("cycle_index", "time", "test_time", "voltage", "current", "temperature"),
+        *("charge_capacity", "discharge_capacity", "step_type"),
+    },
+}
 MEASUREMENTS = (
     "time",
     "voltage",
@@ -234,6 +241,12 @@ class Table:
     known: bool = True
     columns: set[str] = field(default_factory=set)
     rows: list[Row] = field(default_factory=list)
+    key_is_cycle: bool = False
+
+    @property
+    def named(self) -> set[str]:
+        """The columns that the file names, which the key of a cycle is not."""
+        return self.columns - {"cycle_index"} if self.key_is_cycle else self.columns
 
 
 def section_value(document: Mapping[str, Any], section: str) -> Any:
@@ -268,7 +281,14 @@ def shape(value: Any) -> str:
 
 
 def read_table(document: Mapping[str, Any], section: str) -> Table:
-    """The rows of a section, whatever its shape."""
+    """The rows of a section, whatever its shape; none where none of its columns is known."""
+    table = _read_table(document, section)
+    if table.named and not table.named & KNOWN_COLUMNS[section]:
+        return Table(present=True, known=False)
+    return table
+
+
+def _read_table(document: Mapping[str, Any], section: str) -> Table:
     value = section_value(document, section)
     if value is None:
         return Table()
@@ -295,7 +315,7 @@ def _rows_of_arrays(arrays: Mapping[str, list[Any]]) -> list[Row]:
 
 
 def _by_cycle(value: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(present=True, columns={"cycle_index"})
+    table = Table(present=True, columns={"cycle_index"}, key_is_cycle=True)
     for key in sorted(value, key=lambda key: (Decimal(key), key.encode())):
         arrays = {
             name: member if isinstance(member, list) else [member]

@@ -34,6 +34,17 @@ sections as (
         chosen.is_under_own_key,
         case
             when count(distinct chosen.shape) filter (where chosen.shape <> 'empty') > 1 then 'unknown'
+            -- with cycle numbers made up for it, nothing would be left of such a section but NULL
+            when not bool_or(
+                (chosen.section || '.' || names.column_name) = any(array[
+                    {%- for section, columns in sections().items() %}
+                    {%- for column in ['cycle_index'] + columns.numbers + columns.others %}
+                    '{{ section }}.{{ column }}',
+                    {%- endfor %}
+                    {%- endfor %}
+                    ''
+                ])
+            ) then 'unknown'
             else coalesce(max(chosen.shape) filter (where chosen.shape <> 'empty'), 'empty')
         end as shape,
         sum(chosen.row_count) filter (where coalesce(names.position, 1) = 1)::bigint as row_count,
