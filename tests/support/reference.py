@@ -472,7 +472,7 @@ def superseded(content: Content, landed: Sequence[Content]) -> bool:
 
 def _overlap(one: Content, other: Content) -> bool:
     if one.first is None or one.last is None or other.first is None or other.last is None:
-        return True
+        return one.first is None and other.first is None
     return one.first <= other.last and other.first <= one.last
 
 
@@ -577,7 +577,9 @@ def _publish_battery(
     battery_id = min(content.file.file_id for content in contents)
     for content in contents:
         tables.runs[content.file.file_id] = Run(battery_id, None, None)
-    runs = in_order_of_time([content for content in contents if not superseded(content, contents)])
+    left = [content for content in contents if not superseded(content, contents)]
+    with_time_stamps = [content for content in left if content.first is not None]
+    runs = in_order_of_time(with_time_stamps or left)
     running = _Running()
     already = len(tables.battery_summaries)
     for number, content in enumerate(runs, start=1):

@@ -164,6 +164,15 @@ PLANTS = [
     ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
     Plant(
+        """update battery.battery_files set first_record_at = null, superseded_by = 1
+        where file_id = 2""",
+        {"files_without_time_stamps_give_way"},
+    ),
+    Plant(
+        "update battery_staging.int_published_runs set has_points = false where file_id = 2",
+        {"files_with_points_have_some_published"},
+    ),
+    Plant(
         "update battery.battery_early_features set fade_slope_2_to_100 = 'NaN'",
         {"battery_early_features_are_finite"},
     ),

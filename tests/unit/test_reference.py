@@ -466,11 +466,18 @@ def test_a_later_file_whose_span_overlaps_supersedes_ends_included(
     assert {n for n, run in published(files).runs.items() if not run.superseded} == kept
 
 
-def test_a_file_without_time_stamps_supersedes_and_is_superseded() -> None:
+def test_a_file_without_time_stamps_gives_way_to_those_that_have_them() -> None:
     timed = run_document(1, paused=[0])
     timeless = {"barcode": "A", "summary": {"paused": [0]}}
-    assert published([file(1, timed), file(2, timeless)]).runs[1].superseded
-    assert published([file(1, timeless), file(2, timed)]).runs[1].superseded
+    for files in ([file(1, timed), file(2, timeless)], [file(2, timed), file(1, timeless)]):
+        runs = published(files).runs
+        assert [runs[one.file_id].superseded for one in files] == [False, True]
+
+
+def test_of_files_that_all_lack_time_stamps_the_latest_stands() -> None:
+    timeless = {"barcode": "A", "summary": {"paused": [0]}}
+    runs = published([file(n, timeless) for n in (1, 2, 3)]).runs
+    assert [runs[n].superseded for n in (1, 2, 3)] == [True, True, False]
 
 
 def test_a_superseded_file_still_supersedes_what_landed_before_it() -> None:

@@ -92,19 +92,33 @@ superseding as (
             and (
                 earlier.name_without_gz = later.name_without_gz
                 or (earlier.first_record_at <= later.last_record_at and earlier.last_record_at >= later.first_record_at)
-                or earlier.first_record_at is null
-                or later.first_record_at is null
+                or (earlier.first_record_at is null and later.first_record_at is null)
             )
     group by earlier.file_id
 ),
 
-judged as (
+compared as (
     select
         identified.*,
-        superseding.superseded_by,
-        min(identified.file_id) over (partition by identified.barcode) as battery_id
+        superseding.superseded_by as later_version,
+        min(identified.file_id) over barcode as battery_id,
+        max(identified.file_id) filter (
+            where superseding.superseded_by is null and identified.first_record_at is not null
+        ) over barcode as latest_with_time_stamps
     from identified
     left join superseding on identified.file_id = superseding.file_id
+    window barcode as (partition by identified.barcode)
+),
+
+-- a file without time stamps has no place among runs that have them
+judged as (
+    select
+        compared.*,
+        coalesce(
+            compared.later_version,
+            case when compared.first_record_at is null then compared.latest_with_time_stamps end
+        ) as superseded_by
+    from compared
 ),
 
 ordered as (
