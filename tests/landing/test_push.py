@@ -714,7 +714,7 @@ def test_layout_is_brought_up_to_date(database: Database) -> None:
     with database.connect() as connection:
         Zone(connection).prepare()
         connection.execute("drop table raw.rejections")
-        connection.execute("comment on schema raw is 'an older layout'")
+        connection.execute("comment on table raw.files is 'an older layout'")
         Zone(connection).prepare()
         Zone(connection).prepare()
     assert database.rows("select count(*) from raw.rejections") == [(0,)]

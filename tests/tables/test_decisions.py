@@ -195,7 +195,7 @@ def test_a_decision_makes_a_build_due(pipeline: Pipeline, loader: Loader) -> Non
             ("include", NAME),
             ("cell-types", "add", "x*", "--nominal-capacity", "1"),
             ("cell-types", "add", "x*", "--nominal-capacity", "2"),
-            ("points", "add", "alone", "--reason", "all of it"),
+            ("points", "add", "twice", "--reason", "all of it"),
         ):
             with runs.recorded(connection, alone=False) as run:
                 runs.note_build(connection, run)

@@ -97,7 +97,7 @@ def test_a_query_comes_from_a_pipe(run_loader: RunLoader, pipeline: Pipeline) ->
         ("selekt 1", 'syntax error at or near "selekt"'),
         ("delete from battery.batteries returning id", "cannot execute DELETE in a read-only"),
         ("table batteries", 'relation "batteries" does not exist'),
-        ("table batteries", "there is battery.batteries, battery.battery_cycles_interpolated, "),
+        ("table batteries", "there is battery.batteries, battery.battery_cycle_differences, "),
         (" ", "the query is empty"),
     ],
 )

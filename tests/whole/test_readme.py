@@ -244,13 +244,13 @@ def test_the_commands_of_every_day_do_what_the_page_says(day: Terminal) -> None:
     assert "landed 1 file" in outcomes["loader push ./data"].stdout
     assert "ERROR=0" in outcomes["cd dbt_project && dbt build"].stdout
     query = next(command for command in outcomes if command.startswith("psql -c"))
-    assert re.search(r"DEMO0001 +\| .* \| +20$", outcomes[query].stdout, re.MULTILINE)
+    assert re.search(r"DEMO0001 +\| 20$", outcomes[query].stdout, re.MULTILINE)
 
 
 def test_pm2_runs_the_loader_as_the_page_says(day: Terminal) -> None:
     log = next(command for command in day.outcomes if command.startswith("pm2 logs"))
     said = day.outcomes[log].stdout
-    assert '"event": "run"' in said and '"outcome": "succeeded"' in said
+    assert '"event":"run"' in said and '"outcome":"succeeded"' in said
     assert "last run  succeeded" in day.outcomes["loader status --fail-if-older 1h"].stdout
 
 
