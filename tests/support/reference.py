@@ -283,7 +283,7 @@ def shape(value: Any) -> str:
 def read_table(document: Mapping[str, Any], section: str) -> Table:
     """The rows of a section, whatever its shape; none where none of its columns is known."""
     table = _read_table(document, section)
-    if table.named and not table.named & KNOWN_COLUMNS[section]:
+    if table.named and not table.named & KNOWN_COLUMNS.get(section, table.named):
         return Table(present=True, known=False)
     return table
 
