@@ -282,13 +282,14 @@ def shape(value: Any) -> str:
 
 def read_table(document: Mapping[str, Any], section: str) -> Table:
     """The rows of a section, whatever its shape; none where none of its columns is known."""
-    table = _read_table(document, section)
-    if table.named and not table.named & KNOWN_COLUMNS.get(section, table.named):
+    table = read_section(document, section)
+    if table.named and not table.named & KNOWN_COLUMNS[section]:
         return Table(present=True, known=False)
     return table
 
 
-def _read_table(document: Mapping[str, Any], section: str) -> Table:
+def read_section(document: Mapping[str, Any], section: str) -> Table:
+    """The rows of a section, or of a part of one, whatever its shape and its columns."""
     value = section_value(document, section)
     if value is None:
         return Table()

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import read_table
+from reference import read_section
 
 from loader.files import read
 from loader.parts.join import whole
@@ -357,8 +357,8 @@ def test_each_part_read_on_its_own_gives_the_rows_of_the_whole(document, part_si
     parts = [content(part) for part in parts_of(document, part_size)]
     together = join(copy.deepcopy(parts))
     for section in ("summary", "cycles", "raw", "null"):
-        in_parts = [row for part in parts for row in read_table(part, section).rows]
-        assert in_parts == read_table(together, section).rows
+        in_parts = [row for part in parts for row in read_section(part, section).rows]
+        assert in_parts == read_section(together, section).rows
 
 
 # --- size
