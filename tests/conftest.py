@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -247,3 +248,15 @@ def two_databases(server: Server) -> Iterator[tuple[Database, Database]]:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def await_the_end_of_sessions(database: Database) -> None:
+    """What a session counted is in the statistics when it is gone."""
+    sessions = """
+        select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+    """
+    deadline = time.monotonic() + 30
+    while database.rows(sessions) != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

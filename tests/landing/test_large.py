@@ -1,11 +1,10 @@
 """Files of real size: past PostgreSQL's limit for one value, in bounded memory, each read once."""
 
-import time
 from pathlib import Path
 
 import built
 import pytest
-from conftest import Database
+from conftest import Database, await_the_end_of_sessions
 from pipeline import Pipeline
 
 from benchmarks import floors, points
@@ -112,18 +111,6 @@ def blocks_of_documents(database: Database) -> int:
     await_the_end_of_sessions(database)
     [(blocks,)] = database.rows(query)
     return int(blocks)
-
-
-def await_the_end_of_sessions(database: Database) -> None:
-    """What a session counted is in the statistics when it is gone."""
-    sessions = """
-        select count(*) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid()
-    """
-    deadline = time.monotonic() + 30
-    while database.rows(sessions) != [(0,)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def chunks_of_documents(database: Database) -> list[int]:

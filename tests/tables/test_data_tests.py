@@ -11,7 +11,7 @@ import built
 import psycopg
 import pytest
 import yaml
-from conftest import PROJECT
+from conftest import PROJECT, await_the_end_of_sessions
 from pipeline import Pipeline
 
 from loader import demo
@@ -395,6 +395,7 @@ def test_bounds_are_asked_of_an_index_and_no_point_is_read(pipeline: Pipeline) -
         )
         return table, index
 
+    await_the_end_of_sessions(pipeline.database)
     before = scans()
     done = pipeline.dbt("test", "--select", POSSIBLE_POINTS, PLAUSIBLE)
     assert done.returncode == 0, done.stdout
