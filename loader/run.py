@@ -22,7 +22,7 @@ from loader.raw import runs
 from loader.raw.zone import Zone
 from loader.server import database
 
-REJECTED, USAGE, NO_DATABASE = 1, 2, 3
+REJECTED, NO_DATABASE = 1, 3
 """Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
 
 _FILES = ("finishing the files begun; once more rolls them back", "rolling back the files begun")

@@ -64,14 +64,7 @@ class Extent:
 
 def extent(connection: psycopg.Connection) -> Extent:
     """Count the published batteries and cycles."""
-    return Extent(
-        *(
-            _number(connection, f"select count(*) from battery.{table}")
-            if _readable(connection, table)
-            else None
-            for table in ("batteries", "battery_summaries")
-        )
-    )
+    return Extent(_count(connection, "batteries"), _count(connection, "battery_summaries"))
 
 
 @dataclass(frozen=True)
@@ -108,7 +101,7 @@ def status(zone: Zone) -> Status:
         parts=totals.parts,
         non_finite=totals.non_finite,
         raw_bytes=totals.size_bytes,
-        batteries=extent(connection).batteries,
+        batteries=_count(connection, "batteries"),
         unbuilt=_number(connection, _UNBUILT) if staged else None,
         mart_bytes=_number(connection, _SIZE),
         last_build=last_build(connection),
@@ -120,6 +113,12 @@ def status(zone: Zone) -> Status:
 def _readable(connection: psycopg.Connection, table: str, schema: str = "battery") -> bool:
     row = connection.execute(_READABLE, [table, schema]).fetchone()
     return bool(row and row[0])
+
+
+def _count(connection: psycopg.Connection, table: str) -> int | None:
+    if not _readable(connection, table):
+        return None
+    return _number(connection, f"select count(*) from battery.{table}")
 
 
 def _number(connection: psycopg.Connection, query: str) -> int | None:
