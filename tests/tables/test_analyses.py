@@ -56,6 +56,41 @@ def test_voltage_curve_of_two_cycles(pipeline: Pipeline) -> None:
         assert difference == capacity_n - capacity_m
 
 
+def test_predict_cycle_life(pipeline: Pipeline) -> None:
+    """Two cells with a life on a line, one of the test set off it, one censored."""
+    planted = [(-3.0, 100), (-4.0, 1000), (-3.5, None), (-4.0, 800)]
+    database = pipeline.database
+    with database.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("set local session_replication_role = replica")  # no parents needed
+        connection.execute("delete from battery.battery_early_features")
+        connection.execute("delete from battery.battery_lives")
+        for number, (variance, life) in enumerate(planted):
+            barcode = "EL150800460514" if life == 800 else f"CELL{number}"
+            connection.execute(
+                "insert into battery.battery_early_features"
+                " (battery_id, barcode, summary_cycles, delta_q_points, delta_q_log_variance)"
+                " values (%s, %s, 200, 1000, %s)",
+                (number, barcode, variance),
+            )
+            connection.execute(
+                "insert into battery.battery_lives"
+                " (battery_id, barcode, cycles_completed, full_cycles, cycle_life,"
+                " reached_end_of_life) values (%s, %s, 200, 200, %s, %s)",
+                (number, barcode, life or 200, life is not None),
+            )
+        compiled = pipeline.project / "target" / "compiled" / "battery_elt" / "analyses"
+        rows = connection.execute((compiled / "predict_cycle_life.sql").read_bytes()).fetchall()
+    # published life of the test cell: 1,852
+    assert [row[:2] for row in rows] == [
+        ("EL150800460514", "Prim. Test"), ("CELL0", None), ("CELL1", None), ("CELL2", None),
+    ]  # fmt: skip
+    test, first, second, censored = rows
+    assert test[3:] == pytest.approx((1000, 1852, -852, 852, 100 * 852 / 1852))
+    assert first[3:] == pytest.approx((100, 100, 0, 0, 0), abs=1e-6)
+    assert second[3:] == pytest.approx((1000, 1000, 0, 0, 0), abs=1e-6)
+    assert censored[3] == pytest.approx(10**2.5) and censored[4:6] == (None, None)
+
+
 def test_worst_internal_resistance(pipeline: Pipeline) -> None:
     rows = answer(pipeline, "worst_internal_resistance")
     assert {row[0] for row in rows} == {"TWICE", "ALONE"}
