@@ -35,9 +35,9 @@ _COLUMNS = """
     order by relname, attnum
 """
 
-# The doc blocks say "Capacity in Ah", "Time the charge took, in s".
+# A description begins with its unit: "Ah: capacity of the cycle", "log10 Ah: size of the mean".
 _UNIT = re.compile(
-    r"\bin ((?:log10 )?(?:degC·min|degC|Ah²|Ah/V|Ah|Wh|ohm|V|A|s)(?: a cycle)?)(?![\w²/·])"
+    r"((?:log10 )?(?:degC·min|degC|Ah² or Wh²|Ah or Wh|Ah²|Ah/V|Ah|Wh|ohm|V|A|s)(?: a cycle)?): "
 )
 
 _NEAR = 3  # names given for one that is not there
@@ -63,7 +63,7 @@ class Column:
     @property
     def unit(self) -> str | None:
         """Its unit, from its description; None where it has none."""
-        found = _UNIT.search(self.description)
+        found = _UNIT.match(self.description)
         return found[1] if found else None
 
 

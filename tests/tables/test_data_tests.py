@@ -517,7 +517,7 @@ def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
 def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     """NaN is greater than every number: a range without an upper bound lets it through."""
     path = pipeline.project / "models" / "marts" / "battery_summaries" / "battery_summaries.yml"
-    path.write_text(path.read_text().replace("paused: [0, 1]", "paused: [0]"))
-    result = pipeline.dbt("parse")
+    path.write_text(path.read_text().replace("range: [0, 1]", "range: [0]"))
+    result = pipeline.dbt("compile", "--select", "battery_summaries_hold_possible_values")
     assert result.returncode == 2
     assert "within: paused needs a lowest and a highest value" in result.stdout

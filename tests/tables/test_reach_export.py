@@ -152,7 +152,7 @@ def test_a_file_says_what_it_is_of_what_it_means_and_in_which_units(
     assert told["description"].startswith("One row per battery and cycle")
     capacity = schema.field("discharge_capacity").metadata
     assert capacity[b"unit"] == b"Ah"
-    assert capacity[b"description"].startswith(b"Discharge capacity in Ah")
+    assert capacity[b"description"].startswith(b"Ah: discharge capacity")
 
 
 def test_points_are_in_order_in_large_groups_compressed(exported: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_table_made_anew_by_a_build_is_read_by_a_kernel_that_is_open(tables: T
     connection = tables._connection
     connection.execute("create table battery.again (like battery.batteries)")
     try:
-        connection.execute("comment on column battery.again.id is 'Length of the wait, in s.'")
+        connection.execute("comment on column battery.again.id is 's: length of the wait.'")
         assert units(tables.query("select id from battery.again")) == {"id": "s"}
     finally:
         connection.execute("drop table battery.again")

@@ -17,6 +17,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from loader.server.embedded import Server
+from loader.tables import catalog
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 # without the background options it looks up hosts of its maker at every start
@@ -57,8 +58,8 @@ def relations(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
 
 def test_every_relation_and_column_of_the_database_is_described(pipeline: Pipeline) -> None:
     described = relations(pipeline)
-    catalog = artifact(pipeline, "catalog")
-    in_database = catalog["nodes"] | catalog["sources"]
+    made = artifact(pipeline, "catalog")
+    in_database = made["nodes"] | made["sources"]
     assert in_database.keys() == described.keys()
     for name, relation in described.items():
         assert relation["description"].startswith("One row per "), name
@@ -99,6 +100,39 @@ def test_a_doc_block_says_what_a_quantity_is_once_and_is_used(pipeline: Pipeline
     yaml = "".join(path.read_text() for path in pages)
     used = set(re.findall(r"{{ doc\('(\w+)'\) }}", yaml))
     assert used == {name for name, _ in blocks}
+
+
+def test_a_measured_quantity_begins_with_its_unit(pipeline: Pipeline) -> None:
+    """Or with what it is where it has none; else nobody may have written it down."""
+    beginning = re.compile(rf"{catalog._UNIT.pattern}|(log10|ratio): ")
+    descriptions = {
+        f"{relation['name']}.{name}": column["description"]
+        for relation in relations(pipeline).values()
+        for name, column in relation["columns"].items()
+        if column["data_type"] == "double precision" and "marts" in relation["path"]
+    }
+    assert "battery_summaries.charge_capacity" in descriptions
+    assert [name for name, text in descriptions.items() if not beginning.match(text)] == []
+
+
+def test_an_index_is_named_by_its_table_and_columns(pipeline: Pipeline) -> None:
+    names = pipeline.database.rows(
+        "select indexname::text from pg_indexes where schemaname ~ 'bat'"
+    )
+    assert ("battery_cycles_interpolated_battery_id_cycle_index_idx",) in names
+    assert [name for (name,) in names if re.fullmatch("[0-9a-f]{32}", name)] == []
+
+
+def test_the_overview_links_every_published_table_and_asks_it(pipeline: Pipeline) -> None:
+    page = (PROJECT / "dbt_project" / "models" / "overview.md").read_text()
+    marts = {path.stem for path in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.sql")}
+    assert set(re.findall(r"\[`(\w+)`\]\(#!/model/model\.battery_elt\.\1\)", page)) == marts
+    (queries,) = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    asked = dict(re.findall(r"-- (\w+): .*\n((?:(?!--).*\n?)+?);", queries))
+    assert asked.keys() == marts
+    for table, query in asked.items():
+        assert f"battery.{table}" in query
+        pipeline.database.rows(query)
 
 
 def test_the_exposures_are_reached_from_the_source(pipeline: Pipeline) -> None:
@@ -162,6 +196,7 @@ def test_the_page_of_a_model_shows_columns_types_and_meaning(
     page = "model/model.battery_elt.battery_summaries"
     text = opened(browser, pipeline, page, "One row per battery and cycle")
     assert "dc_internal_resistance" in text and "timestamp with time zone" in text
+    assert "ohm: internal resistance" in text
 
 
 def test_the_lineage_graph_leads_from_the_documents_to_the_marts(

@@ -1,12 +1,10 @@
 {#
-    Every range of a table in one pass. `ranges` maps a column to [lowest, highest], both inclusive and both required:
-    NaN is greater than every number, so that an open upper end would let it through. NULL passes. The rows that fail
-    come with the column, the value, its bounds and the file they are from.
+    Every range of a table in one pass. A column's `range` in its `meta` is [lowest, highest], both inclusive and both
+    required: NaN is greater than every number, so that an open upper end would let it through. NULL passes. The rows that
+    fail come with the column, the value, its bounds and the file they are from.
 #}
-{% test within(model, ranges) %}
-    {%- for column, bounds in ranges.items() if bounds | length != 2 -%}
-        {{ exceptions.raise_compiler_error("within: " ~ column ~ " needs a lowest and a highest value") }}
-    {%- endfor %}
+{% test within(model) %}
+    {%- set ranges = ranges_of(model) %}
     {{- prefer_indexes() }}
 with
 
