@@ -17,8 +17,9 @@ from multiprocessing.connection import Connection, Pipe, wait
 import psycopg
 
 from loader.outcome import FileOnDisk, Limits, Listener, Outcome, Summary
-from loader.raw import zone
+from loader.raw import place
 from loader.raw.land import reject
+from loader.raw.store import Unavailable
 from loader.server import allocator, database
 from loader.worker import Lost, Message, Progress, Ready, Task
 
@@ -90,6 +91,7 @@ class WorkerPool:
     listener: Listener
     stop: Callable[[], int]
     summary: Summary
+    to: str | None = None
     workers: list[_Worker] = field(default_factory=list)
     done_bytes: int = 0
 
@@ -121,7 +123,7 @@ class WorkerPool:
             if worker is None:
                 if len(self.workers) >= self.limits.jobs:
                     return
-                worker = _start_worker(self.environment)
+                worker = _start_worker(self.environment, self.to)
                 self.workers.append(worker)
             self.queue.remove(job)
             worker.start(job, self.limits)
@@ -199,9 +201,9 @@ class WorkerPool:
             "if memory was short, touch the file to have it tried again"
         )
         try:
-            with zone.opened() as raw:
+            with place.opened(self.to) as raw:
                 outcome = reject(raw, job.found, reason, detail)
-        except (psycopg.Error, database.DatabaseUnavailable) as error:
+        except (psycopg.Error, database.DatabaseUnavailable, Unavailable) as error:
             self.summary.lost = str(error)
         else:
             self.queue.remove(job)
@@ -218,11 +220,11 @@ class WorkerPool:
             worker.process.stdin.close()
 
 
-def _start_worker(environment: dict[str, str]) -> _Worker:
+def _start_worker(environment: dict[str, str], to: str | None) -> _Worker:
     ours, theirs = Pipe()
     with theirs, _signals_blocked():
         process = subprocess.Popen(
-            [*_WORKER, str(theirs.fileno())],
+            [*_WORKER, str(theirs.fileno()), *([to] if to else [])],
             stdin=subprocess.PIPE,  # closes when this process is gone, however it went
             stdout=subprocess.DEVNULL,
             env=allocator.keeping_memory(environment),

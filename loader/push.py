@@ -11,7 +11,7 @@ from pathlib import Path
 from loader import files
 from loader.outcome import FileOnDisk, Limits, Listener, Outcome, Summary
 from loader.pool import Job, WorkerPool
-from loader.raw import zone
+from loader.raw import place, zone
 from loader.server import database
 
 
@@ -21,14 +21,17 @@ def push(
     listener: Listener,
     stop: Callable[[], int] = lambda: 0,
     *,
+    to: str | None = None,
     follow_symlinks: bool = False,
     retry_rejected: bool = False,
 ) -> Summary:
     """Land every new file under `paths`; with `retry_rejected` those turned away count as new.
 
+    They land in PostgreSQL or, for Spark, in the folder or bucket `to`.
+
     `stop` is asked again and again whether to end: at 1 the files at work are finished and no
     others begun, from 2 on they are rolled back. Raises FileNotFoundError for a path that does not
-    exist and DatabaseUnavailable; a database lost on the way is told in the summary.
+    exist, DatabaseUnavailable and store.Unavailable; what is lost on the way the summary tells.
     """
     started = time.monotonic()
     paths = list(paths)
@@ -39,9 +42,9 @@ def push(
 
     sought = files.find(paths, follow_symlinks=follow_symlinks, leave=leave)
     found = [FileOnDisk.at(file) for file in sought]
-    environment = {**os.environ, **database.connection_environment()}
+    environment = {**os.environ, **({} if to else database.connection_environment())}
     summary = Summary(left)
-    with zone.opened() as raw:
+    with place.opened(to, make=True) as raw:
         known = raw.known(found)
         if gone := list(_gone(paths, found, known)):
             raw.forget(gone)
@@ -52,7 +55,7 @@ def push(
     if fresh:
         listener.begins(len(fresh), sum(one.size_bytes for one in fresh))
         queue = deque(Job(*one, limits.settle) for one in zip(fresh, ids, strict=True))
-        WorkerPool(queue, limits, environment, listener, stop, summary).run()
+        WorkerPool(queue, limits, environment, listener, stop, summary, to).run()
     summary.outcomes.sort(key=lambda one: one.path)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary

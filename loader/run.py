@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ import psycopg
 from loader import dbt, files, push
 from loader.outcome import Build, Limits, Listener, Run, Summary
 from loader.raw import runs
+from loader.raw.parquet import Folder
 from loader.raw.zone import Zone
 from loader.server import database
 
@@ -93,7 +95,7 @@ def run(
         Zone(connection).prepare()
         with runs.recorded(connection, alone=build) as record:
             with output.listener() as listener:
-                summary = push.push(paths, limits, listener, stop, **which)
+                summary = push.push(paths, limits, listener, stop, to=None, **which)
             record.note(summary)
             output.pushed(summary)
             if build and not (summary.lost or stop.signal):
@@ -102,6 +104,31 @@ def run(
     output.ended(summary, record)
     if not stop.signal:
         _leave_profile()
+    return Ended(code, summary, record.message if summary.lost else "")
+
+
+def land(paths: Iterable[Path], limits: Limits, output: Output, to: str, **which: bool) -> Ended:
+    """Push to a folder or bucket for Spark; `which` as `push.push` takes it.
+
+    What is landed is folded into tables at the end, whatever the end. Raises FileNotFoundError for
+    a path that is not there; store.Unavailable.
+    """
+    paths = list(paths)
+    files.check(paths)
+    stop = Stop(output.note)
+    with stop:
+        folder = Folder(to, make=True)
+        record = Run(len(folder.runs()) + 1, datetime.now(UTC))
+        with output.listener() as listener:
+            summary = push.push(paths, limits, listener, stop, to=to, **which)
+        record.note(summary)
+        output.pushed(summary)
+        code = _conclude(record, summary, stop, "the folder")
+        record.ended_at = datetime.now(UTC)
+        if not summary.lost:
+            folder.note_run(record)
+            folder.fold()
+    output.ended(summary, record)
     return Ended(code, summary, record.message if summary.lost else "")
 
 
@@ -199,10 +226,10 @@ def _build(
     return code
 
 
-def _conclude(record: Run, summary: Summary, stop: Stop) -> int:
+def _conclude(record: Run, summary: Summary, stop: Stop, store: str = "the database") -> int:
     """Note how the run went; gives the exit code."""
     if summary.lost:
-        record.message = f"the database was lost: {summary.lost}"
+        record.message = f"{store} was lost: {summary.lost}"
     if stop.signal and record.build is None:
         record.outcome = "interrupted"
         return 128 + stop.signal

@@ -14,7 +14,7 @@ from loader.build_log import BuildLog
 from loader.outcome import Outcome, Rejection, Run, Summary
 from loader.raw.verify import Checked
 from loader.tables.prune import Superseded
-from loader.tables.status import Build, Extent, Status
+from loader.tables.status import Build, Extent, FolderStatus, Status
 
 _SHOWN = 10  # rejected files in a status
 
@@ -66,28 +66,41 @@ def build_line(outcome: str, seconds: float, log: BuildLog, before: Extent, afte
 
 def status(now: Status, environment: Mapping[str, str], width: int = 10_000) -> str:
     """What the database holds, as a few lines of at most `width` characters."""
-    raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
-    if now.non_finite:
-        raw += f", {_nulls(now.non_finite)}"
     tables = "none built yet that you may read"
     if now.mart_bytes is None:
         tables = "locked by another session"
     elif now.batteries is not None:
         tables = f"{many(now.batteries, 'battery', 'batteries')}, {size(now.mart_bytes)}"
-    rejected = many(len(now.rejections), "file") if now.rejections else "none"
     lines = [
         f"database  {place(environment)}",
-        f"raw       {raw}",
+        f"raw       {_raw(now)}",
         *([f"not built {many(now.unbuilt, 'file')}: loader build"] if now.unbuilt else []),
         f"tables    {tables}",
         *_last_build(now.last_build),
+        *_last_run(now),
+    ]
+    return "\n".join(shorten(line, width) for line in lines)
+
+
+def folder_status(now: FolderStatus) -> str:
+    """What a landing for Spark holds, as a few lines."""
+    return "\n".join([f"folder    {now.place}", f"raw       {_raw(now)}", *_last_run(now)])
+
+
+def _raw(now: Status | FolderStatus) -> str:
+    raw = f"{many(now.files, 'file')} in {many(now.parts, 'part')}, {size(now.raw_bytes)}"
+    return f"{raw}, {_nulls(now.non_finite)}" if now.non_finite else raw
+
+
+def _last_run(now: Status | FolderStatus) -> list[str]:
+    rejected = many(len(now.rejections), "file") if now.rejections else "none"
+    more = len(now.rejections) - _SHOWN
+    return [
         f"last run  {run(now.last_run) if now.last_run else 'none'}",
         f"rejected  {rejected}",
         *(f"  {_complaint(one)}" for one in now.rejections[:_SHOWN]),
+        *([f"  and {more:,} more: loader rejections"] if more > 0 else []),
     ]
-    if len(now.rejections) > _SHOWN:
-        lines.append(f"  and {len(now.rejections) - _SHOWN:,} more: loader rejections")
-    return "\n".join(shorten(line, width) for line in lines)
 
 
 def _last_build(build: Build | None) -> list[str]:

@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 
 from loader.outcome import FileOnDisk, Outcome
-from loader.raw import zone
+from loader.raw import place
 from loader.raw.land import Lander
+from loader.raw.store import Unavailable
 from loader.server import database
 
 
@@ -50,20 +51,21 @@ Message = Ready | Progress | Lost | Outcome
 
 
 def main() -> None:
-    """Land files until the other end of the socket, whose number is the argument, closes."""
+    """Land files until the other end of the socket, whose number is the first argument, closes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    tasks = Connection(int(sys.argv[1]))
+    number, to = sys.argv[1], next(iter(sys.argv[2:]), None)
+    tasks = Connection(int(number))
     try:
-        with zone.opened() as raw:
+        with place.opened(to) as raw:
             tasks.send(Ready())
             _land(raw, tasks)
-    except (psycopg.Error, database.DatabaseUnavailable) as error:
+    except (psycopg.Error, database.DatabaseUnavailable, Unavailable) as error:
         tasks.send(Lost(str(error).strip()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _land(raw: zone.Zone, tasks: Connection) -> None:
+def _land(raw: place.Raw, tasks: Connection) -> None:
     lander: Lander | None = None
     while True:
         task: Task = tasks.recv()

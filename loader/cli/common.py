@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from loader.raw.parquet import Folder
+    from loader.raw.place import Raw
     from loader.raw.zone import Zone
 
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
 """Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="FOLDER",
+        help="The landing for Spark in a folder or at s3://bucket/prefix.",
+        show_default="PostgreSQL",
+    ),
+]
 
 Fail = Callable[[str, int], None]
 
@@ -78,14 +90,35 @@ def opened(*, autocommit: bool = True) -> Iterator[Zone]:
 
 
 @contextmanager
+def landing(to: str | None, *, autocommit: bool = True) -> Iterator[Raw]:
+    """The raw zone, in the folder `to` or in PostgreSQL; one out of use ends the command."""
+    from loader.raw import place
+
+    with database_errors(), place.opened(to, autocommit=autocommit) as raw:
+        yield raw
+
+
+@contextmanager
+def folder(to: str, *, make: bool = False) -> Iterator[Folder]:
+    """The landing in a folder; one that cannot be used ends the command."""
+    from loader.raw.parquet import Folder
+
+    with database_errors():
+        yield Folder(to, make=make)
+
+
+@contextmanager
 def database_errors(complain: Fail = complain) -> Iterator[None]:
     """A database that cannot be used ends the command with what to do about it."""
     import psycopg
 
+    from loader.raw.store import Unavailable
     from loader.server import binaries, database
 
     try:
         yield
+    except Unavailable as error:
+        fail(str(error), NO_DATABASE, complain)
     except (database.DatabaseUnavailable, binaries.ServerError) as error:
         fail(str(error), NO_DATABASE, complain)
     except psycopg.errors.InsufficientPrivilege as error:

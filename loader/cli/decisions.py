@@ -5,12 +5,17 @@ from __future__ import annotations
 import getpass
 import math
 import os
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loader.cli.common import USAGE, Json, fail, opened
+from loader.cli.common import USAGE, Json, To, fail, folder, opened
+
+if TYPE_CHECKING:
+    from loader.raw.decisions import Exclusions
+    from loader.raw.parquet import Folder
 
 app = typer.Typer()
 cell_types = typer.Typer(
@@ -56,7 +61,7 @@ def _capacity(text: str) -> float:
 
 
 @app.command(name="exclude")
-def _exclude(files: Files, reason: Reason) -> None:
+def _exclude(files: Files, reason: Reason, to: To = None) -> None:
     """Let files count as not landed: the next build takes their rows out of the tables.
 
     It stays so through upgrades and rebuilds, and for files of that name to come; .gz or not makes
@@ -70,18 +75,18 @@ def _exclude(files: Files, reason: Reason) -> None:
     from loader.raw import decisions
 
     said = []
-    with opened() as zone, zone.transaction():
+    with _decided(to) as exclusions:
         for file in files:
             name = decisions.file_key(file)
             if not name:
                 fail(f"{file!r} names no file", USAGE)
-            hit = decisions.exclude(zone.connection, file, reason, _who())
+            hit = exclusions.exclude(file, reason, _who())
             said.append(f"excluded {name}: {_hits(hit)}")
-    print("\n".join([*said, _BUILD]))
+    print("\n".join([*said, _BUILD] if to is None else said))
 
 
 @app.command(name="include")
-def _include(files: Files) -> None:
+def _include(files: Files, to: To = None) -> None:
     """Let files count again that were excluded.
 
     \b
@@ -91,10 +96,10 @@ def _include(files: Files) -> None:
     from loader.raw import decisions
 
     said = []
-    with opened() as zone, zone.transaction():
+    with _decided(to) as exclusions:
         for file in files:
             name = decisions.file_key(file)
-            hit = decisions.include(zone.connection, file)
+            hit = exclusions.include(file)
             if hit is None:
                 fail(
                     f"{name} is not on the list of `loader exclusions`; a line of "
@@ -102,21 +107,19 @@ def _include(files: Files) -> None:
                     USAGE,
                 )
             said.append(f"included {name}: {_hits(hit)}")
-    print("\n".join([*said, _BUILD]))
+    print("\n".join([*said, _BUILD] if to is None else said))
 
 
 @app.command(name="exclusions")
-def _exclusions(as_json: Json = False) -> None:
+def _exclusions(as_json: Json = False, to: To = None) -> None:
     """List the files that are excluded: why, by whom, when, and how many landed files that hits.
 
     \b
     Example:
       loader exclusions --json | jq -r '.[] | select(.files == 0) | .file'
     """
-    from loader.raw import decisions
-
-    with opened() as zone:
-        excluded = decisions.exclusions(zone.connection)
+    with _decided(to) as exclusions:
+        excluded = exclusions.exclusions()
     _show(excluded, ("file", "files", "reason", "decided_by", "decided_at"), as_json)
 
 
@@ -252,6 +255,20 @@ def _list_points(as_json: Json = False) -> None:
     with opened() as zone:
         wanted = decisions.full_resolutions(zone.connection)
     _show(wanted, ("barcode", "reason", "decided_by", "decided_at"), as_json)
+
+
+@contextmanager
+def _decided(to: str | None) -> Iterator[Exclusions | Folder]:
+    """What is excluded, in PostgreSQL all in one transaction; in a folder its tables follow."""
+    from loader.raw.decisions import Exclusions
+
+    if to is None:
+        with opened() as zone, zone.transaction():
+            yield Exclusions(zone.connection)
+    else:
+        with folder(to) as landed:
+            yield landed
+            landed.fold()
 
 
 def _hits(files: int) -> str:

@@ -14,11 +14,12 @@ from typer.core import TyperGroup
 from loader.cli.common import (
     REJECTED,
     USAGE,
+    To,
     database_errors,
     fail,
     file_errors,
+    landing,
     note,
-    opened,
     parse_duration,
     steps,
 )
@@ -136,6 +137,7 @@ def _document(
             "--output", "-o", metavar="FILE", help="Where to.", show_default="standard output"
         ),
     ] = None,
+    to: To = None,
 ) -> None:
     """Give a landed document back as JSON.
 
@@ -149,7 +151,7 @@ def _document(
     """
     from loader.parts import join
 
-    with opened(autocommit=False) as zone:
+    with landing(to, autocommit=False) as zone:
         parts = zone.read_parts(file_id)
         first = next(parts, None)
         if first is None:

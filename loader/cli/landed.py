@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,10 @@ from loader.cli.common import (
     REJECTED,
     USAGE,
     Json,
+    To,
     fail,
+    folder,
+    landing,
     opened,
     parse_duration,
     say,
@@ -28,6 +32,7 @@ app = typer.Typer()
 @app.command(name="status")
 def _status(
     as_json: Json = False,
+    to: To = None,
     fail_if_older: Annotated[
         int | None,
         typer.Option(
@@ -45,12 +50,16 @@ def _status(
       loader status
       loader status --json | jq .rejections
       loader status --json --fail-if-older 1h
+      loader status --to ./landing
     """
     from loader import texts
     from loader.raw import runs
     from loader.server import database
     from loader.tables.status import status
 
+    if to:
+        _status_of_folder(to, as_json, fail_if_older)
+        return
     with opened() as zone:
         now = status(zone)
         fades = [] if as_json or not sys.stdout.isatty() else _fades(zone.connection, now.batteries)
@@ -60,13 +69,29 @@ def _status(
     say(texts.as_json(now) if as_json else texts.status(now, environment, width))
     if fades:
         say("\n".join(["", *fades]))
+    _check_age(age, fail_if_older)
+
+
+def _status_of_folder(to: str, as_json: bool, fail_if_older: int | None) -> None:
+    from loader import texts
+    from loader.tables.status import folder_status
+
+    with folder(to) as landed:
+        now = folder_status(landed)
+        ends = [run.ended_at for run in landed.runs() if run.outcome == "succeeded"]
+    say(texts.as_json(now) if as_json else texts.folder_status(now))
+    last = ends[-1] if ends else None
+    _check_age((datetime.now(UTC) - last).total_seconds() if last else None, fail_if_older)
+
+
+def _check_age(age: float | None, fail_if_older: int | None) -> None:
     if fail_if_older is not None and (age is None or age > fail_if_older):
         last = "none ever did" if age is None else f"the last one ended {age:,.0f} s ago"
         fail(f"no push succeeded in the last {fail_if_older:,} s; {last}", REJECTED)
 
 
 @app.command(name="rejections")
-def _rejections(as_json: Json = False) -> None:
+def _rejections(as_json: Json = False, to: To = None) -> None:
     """List the files that were rejected, with the reason.
 
     A file is off the list once it has landed or is gone. `loader push --retry-rejected` reads those
@@ -79,13 +104,13 @@ def _rejections(as_json: Json = False) -> None:
     """
     from loader import texts
 
-    with opened() as zone:
+    with landing(to) as zone:
         rejections = zone.rejections()
     print(texts.as_json(rejections) if as_json else texts.rejections(rejections))
 
 
 @app.command(name="verify")
-def _verify(as_json: Json = False) -> None:
+def _verify(as_json: Json = False, to: To = None) -> None:
     """Compare what is landed with the files on disk.
 
     Every part is there, the file on disk is the one that landed, and the document in the database
@@ -100,7 +125,7 @@ def _verify(as_json: Json = False) -> None:
     from loader.raw import verify
 
     with (
-        opened(autocommit=False) as zone,
+        landing(to, autocommit=False) as zone,
         steps(len(zone.whole_files())) as step,
     ):
         checked = []

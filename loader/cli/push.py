@@ -13,6 +13,7 @@ import typer
 
 from loader.cli.common import (
     Json,
+    To,
     database_errors,
     fail,
     file_errors,
@@ -132,6 +133,7 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
             "Where another run is going on, leave it alone.",
         ),
     ] = False,
+    to: To = None,
     log_format: Annotated[
         LogFormat,
         typer.Option(help="json: a line of JSON, with its time, for every file and for the run."),
@@ -154,11 +156,14 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
       loader push ./data --jobs 4 --max-memory 8GiB
       loader push run1.json run2.json.gz --json
       loader push ./data --build --log-format json
+      loader push ./data --to s3://bucket/prefix
     """
     from loader.output import JsonLinesOutput, JsonOutput, TextOutput
 
     if as_json and log_format is LogFormat.JSON:
         raise typer.BadParameter("give --json or --log-format json, not both")
+    if to and build:
+        raise typer.BadParameter("a landing in a folder is built by Spark: push without --build")
     output: RunOutput = TextOutput(say, note, sys.stdout.isatty())
     if as_json:
         output = JsonOutput(say, note)
@@ -168,11 +173,12 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
         paths,
         output,
         _limits(jobs, part_size, max_memory, max_file_size, settle),
+        to=to,
         build=build,
         follow_symlinks=follow_symlinks,
         retry_rejected=retry_rejected,
     )
-    if summary.count("landed") and sys.stdout.isatty() and not (as_json or build):
+    if summary.count("landed") and sys.stdout.isatty() and not (as_json or build or to):
         print("next: loader build")
 
 
@@ -205,7 +211,11 @@ def _init(
 
 
 def land(
-    paths: Iterable[Path], output: RunOutput, limits: Limits | None = None, **which: bool
+    paths: Iterable[Path],
+    output: RunOutput,
+    limits: Limits | None = None,
+    to: str | None = None,
+    **which: bool,
 ) -> Summary:
     """Run a push; leaves with an exit code unless all went well. `which` as `run.run` takes it."""
     from loader import run
@@ -213,7 +223,11 @@ def land(
 
     try:
         with database_errors(output.fail), file_errors(output.fail):
-            ended = run.run(paths, limits or _limits(), output, **which)
+            if to:
+                del which["build"]
+                ended = run.land(paths, limits or _limits(), output, to, **which)
+            else:
+                ended = run.run(paths, limits or _limits(), output, **which)
     except runs.Busy as busy:
         output.note(str(busy))
         raise typer.Exit from None

@@ -114,6 +114,25 @@ def exclusions(connection: psycopg.Connection) -> list[Exclusion]:
         ).fetchall()
 
 
+@dataclass(frozen=True)
+class Exclusions:
+    """The three above on one connection, as a landing for Spark has them, too."""
+
+    connection: psycopg.Connection
+
+    def exclude(self, file: str, reason: str, who: str) -> int:
+        """Let a file count as not landed."""
+        return exclude(self.connection, file, reason, who)
+
+    def include(self, file: str) -> int | None:
+        """Let a file count again."""
+        return include(self.connection, file)
+
+    def exclusions(self) -> list[Exclusion]:
+        """Give the files that count as not landed."""
+        return exclusions(self.connection)
+
+
 def set_cell_type(  # noqa: PLR0913 - one for each column
     connection: psycopg.Connection,
     pattern: str,

@@ -12,7 +12,8 @@ from psycopg import errors
 from loader import files
 from loader.outcome import FileOnDisk, Outcome
 from loader.parts.split import split
-from loader.raw.zone import Landed, Zone
+from loader.raw.place import Raw
+from loader.raw.zone import Landed
 from loader.validate import validate
 
 SMALLEST_PART = 2**20
@@ -57,7 +58,7 @@ class Lander:
     large and takes smaller ones, those are what later files get from the start.
     """
 
-    zone: Zone
+    zone: Raw
     part_size: int
     max_file_size: int = files.LARGEST
 
@@ -71,8 +72,8 @@ class Lander:
 
         `progress` is told which share of the file is in, 0 to 1. Content landed before stays as it
         is, but takes `file_id` over where that is lower: whichever of two loaders is first, the
-        result is the same. Raises the errors of psycopg that no file is to blame for: a lost
-        connection, a full disk.
+        result is the same. Raises the errors of psycopg, and store.Unavailable, that no file is to
+        blame for: a lost connection, a full disk.
         """
         started = time.monotonic()
         try:
@@ -127,7 +128,7 @@ class Lander:
                 count += 1
                 written += len(part.json)
                 progress(min(1.0, written / len(file.json)))
-            landed = Landed(file.file_id, count, file.non_finite)
+            landed = Landed(file.file_id, count, file.non_finite, part_size)
             self.zone.complete(file.found, landed)
         return landed
 
@@ -136,7 +137,7 @@ def _outcome(found: FileOnDisk, landed: Landed) -> Outcome:
     return Outcome.landed(found, landed.file_id, landed.part_count, landed.non_finite_count)
 
 
-def reject(zone: Zone, found: FileOnDisk, reason: str, detail: str) -> Outcome:
+def reject(zone: Raw, found: FileOnDisk, reason: str, detail: str) -> Outcome:
     """Note that a file cannot be landed; nothing new where that was known."""
     if zone.reject(found, reason, detail):
         return Outcome.rejected(found, reason, detail)

@@ -41,11 +41,15 @@ class Known:
 
 @dataclass(frozen=True)
 class Landed:
-    """A file on record: its id, the number of its parts, of NaN and infinities made null."""
+    """A file on record: its id, the number of its parts, of NaN and infinities made null.
+
+    `part_size` (bytes), into which it was cut, is known while it lands.
+    """
 
     file_id: int
     part_count: int
     non_finite_count: int
+    part_size: int = 0
 
 
 @dataclass(frozen=True)

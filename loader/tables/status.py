@@ -9,6 +9,7 @@ import psycopg
 
 from loader.outcome import Rejection, Run
 from loader.raw import runs
+from loader.raw.parquet import Folder
 from loader.raw.zone import Zone
 
 _SIZE = """
@@ -107,6 +108,33 @@ def status(zone: Zone) -> Status:
         last_build=last_build(connection),
         rejections=zone.rejections(),
         last_run=runs.last(connection),
+    )
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """What a landing for Spark holds. Size in bytes as stored."""
+
+    place: str
+    files: int
+    parts: int
+    non_finite: int
+    raw_bytes: int
+    rejections: list[Rejection]
+    last_run: Run | None
+
+
+def folder_status(folder: Folder) -> FolderStatus:
+    """Count what a landing for Spark holds."""
+    totals = folder.totals()
+    return FolderStatus(
+        folder.place,
+        totals.files,
+        totals.parts,
+        totals.non_finite,
+        totals.size_bytes,
+        folder.rejections(),
+        folder.last_run(),
     )
 
 
