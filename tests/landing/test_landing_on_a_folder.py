@@ -1,6 +1,7 @@
 """`loader push --to`: what lands in a folder or a bucket, for Spark, and what it outlives."""
 
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -310,4 +311,16 @@ def test_a_bucket_that_is_not_there_is_told_in_one_sentence(
     assert (done.returncode, done.stderr) == (
         3,
         "loader: s3://nowhere/x cannot be used: there is no bucket of that name; make it first\n",
+    )
+
+
+def test_missing_credentials_are_told_in_one_sentence(call_loader: RunLoader, data: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        done = call_loader("push", data, "--to", "s3://nowhere/x", env=NOWHERE)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "loader: s3://nowhere/x cannot be used: no credentials; "
+        "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION\n",
     )
