@@ -12,7 +12,7 @@
 
 {% macro some_of(query, limit) -%}
     {%- set columns = run_query('select failing.* from (\n' ~ query ~ '\n) as failing limit 0').column_names -%}
-    {%- if 'file_name' in columns -%}
+    {%- if 'file_name' in columns and target.type == 'postgres' -%}
     select distinct on (failing.file_name::text)
         count(*) over (partition by failing.file_name::text) as rows_of_file,
         failing.*

@@ -1,4 +1,4 @@
-{{ config(severity='warn') }}
+{{ config(severity='warn', enabled=target.type == 'postgres') }}
 
 -- The curves may hold one more cycle than the summary of their file, the unfinished last one; no others. The cycles of a
 -- run are found by walking an index (PostgreSQL wiki, "Loose indexscan"), for its points are many.

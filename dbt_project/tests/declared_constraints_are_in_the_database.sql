@@ -1,3 +1,5 @@
+{{ config(enabled=target.type == 'postgres') }}
+
 -- Every constraint that a published model declares in YAML is one of its table: constraints are added after the rows
 -- (macros/postgres/constraints.sql), and a rebuilt parent takes the foreign keys of its children with it.
 {%- if execute %}

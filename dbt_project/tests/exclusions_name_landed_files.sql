@@ -17,5 +17,5 @@ select
     exclusions.said_by
 from exclusions
 left join files
-    on exclusions.file_name = {{ without_gz('files.name') }} or exclusions.sha256 = encode(files.sha256, 'hex')
+    on exclusions.file_name = {{ without_gz('files.name') }} or exclusions.sha256 = {{ hexadecimal('files.sha256') }}
 where files.file_id is null

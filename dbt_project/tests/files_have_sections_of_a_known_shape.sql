@@ -14,7 +14,7 @@ files as (
 select
     files.name as file_name,
     sections.section,
-    array_to_string(sections.column_names[:20], ', ') as column_names
+    {{ first_twenty('sections.column_names') }} as column_names
 from sections
 inner join files on sections.file_id = files.file_id
 where sections.shape = 'unknown'

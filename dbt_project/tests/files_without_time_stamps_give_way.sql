@@ -17,7 +17,7 @@ select
     files.file_name,
     files.barcode,
     files.superseded_by,
-    coalesce('date_time_iso' = any(sections.column_names), false) as has_unreadable_time_stamps
+    coalesce({{ has_element('sections.column_names', "'date_time_iso'") }}, false) as has_unreadable_time_stamps
 from files
 inner join files as others on files.superseded_by = others.file_id
 left join sections on files.file_id = sections.file_id

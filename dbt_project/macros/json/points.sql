@@ -3,6 +3,14 @@
     numbered on from run to run, with the columns of `battery_cycles_interpolated`, and `test_time` and `more` after them.
 #}
 {% macro points(runs, published_runs, every, more=[]) -%}
+{%- if target.type == 'spark' -%}
+{{ spark_points(runs) }}
+{%- else -%}
+{{ points_of_documents(runs, published_runs, every, more) }}
+{%- endif -%}
+{%- endmacro %}
+
+{% macro points_of_documents(runs, published_runs, every, more) -%}
 {%- set measurements = sections().cycles_interpolated.numbers + more %}
 runs as (
     select *

@@ -132,6 +132,9 @@
     nothing is built.
 #}
 {% macro own_published_runs(record) -%}
+    {%- if target.type != 'postgres' -%}
+        {{ return(none) }}
+    {%- endif -%}
     {%- do ref(record) -%}
     {%- if execute and flags.WHICH != 'clone' -%}
         {%- set node = graph.nodes['model.battery_elt.' ~ record] -%}
@@ -150,7 +153,7 @@
     https://www.postgresql.org/docs/current/monitoring-stats.html: pg_stat_xact_user_tables counts the transaction so far.
 #}
 {% macro analyze_new_rows() -%}
-    {%- if execute and run_query(many_rows_are_new()).rows -%}
+    {%- if execute and target.type == 'postgres' and run_query(many_rows_are_new()).rows -%}
     analyze {{ this }}
     {%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='incremental',
+        materialized='incremental' if target.type == 'postgres' else 'table',
         incremental_strategy='replace',
         unique_key='battery_id',
         indexes=[{'columns': ['battery_id'], 'unique': true}],

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='incremental',
+        materialized='incremental' if target.type == 'postgres' else 'table',
         incremental_strategy='replace',
         unique_key='file_id',
         indexes=[{'columns': ['file_id'], 'unique': true}],
@@ -102,8 +102,8 @@ compared as (
         identified.*,
         superseding.superseded_by as later_version,
         min(identified.file_id) over barcode as battery_id,
-        max(identified.file_id) filter (
-            where superseding.superseded_by is null and identified.first_record_at is not null
+        max(
+            case when superseding.superseded_by is null and identified.first_record_at is not null then identified.file_id end
         ) over barcode as latest_with_time_stamps
     from identified
     left join superseding on identified.file_id = superseding.file_id
@@ -136,8 +136,8 @@ runs as (
     select
         ordered.*,
         0::bigint as cycle_offset,
-        0::double precision as charge_throughput_offset,
-        0::double precision as energy_throughput_offset
+        0::{{ double() }} as charge_throughput_offset,
+        0::{{ double() }} as energy_throughput_offset
     from ordered
     where ordered.run_number = 1
 

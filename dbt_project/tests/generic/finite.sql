@@ -11,7 +11,7 @@ final as (
     from published
     where
         false
-        {%- for column in adapter.get_columns_in_relation(model) if column.data_type == 'double precision' %}
+        {%- for column in adapter.get_columns_in_relation(model) if column.data_type == double() %}
         or not published.{{ column.quoted }} between '-1.7976931348623157e308' and '1.7976931348623157e308'
         {%- endfor %}
 )

@@ -36,9 +36,9 @@ final as (
         {%- for column, bounds in ranges.items() %}
         select
             '{{ column }}' as column_name,
-            suspects.{{ adapter.quote(column) }}::double precision as value,
-            {{ bounds[0] }}::double precision as lowest,
-            {{ bounds[1] }}::double precision as highest
+            suspects.{{ adapter.quote(column) }}::{{ double() }} as value,
+            {{ bounds[0] }}::{{ double() }} as lowest,
+            {{ bounds[1] }}::{{ double() }} as highest
         {{ 'union all' if not loop.last }}
         {%- endfor %}
     ) as checks

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='incremental',
+        materialized='incremental' if target.type == 'postgres' else 'view',
         incremental_strategy='append',
         indexes=[
             {'columns': ['battery_id', 'cycle_index']},

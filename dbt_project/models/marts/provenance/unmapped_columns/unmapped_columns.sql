@@ -12,15 +12,15 @@ files as (
 
 mapped_paths as (
     select mapped.key_path
-    from unnest(array[
-        'barcode', 'protocol', 'channel_id', 'metadata'
+    from (
+        values ('barcode'), ('protocol'), ('channel_id'), ('metadata')
         {%- for name, columns in sections().items() %},
-        '{{ name }}', '{{ name }}.cycle_index'
+        ('{{ name }}'), ('{{ name }}.cycle_index')
         {%- for column in columns.numbers + columns.others + columns.get('full_resolution', []) %},
-        '{{ name }}.{{ column }}'
+        ('{{ name }}.{{ column }}')
         {%- endfor %}
         {%- endfor %}
-    ]) as mapped (key_path)
+    ) as mapped (key_path)
 ),
 
 key_paths as (
@@ -29,7 +29,7 @@ key_paths as (
         -- an index takes no more than 2,700 bytes
         left(case when parts.section = 'document' then '' else parts.section || '.' end || names.column_name, 500) as key_path
     from parts
-    cross join lateral unnest(parts.column_names) as names (column_name)
+    cross join lateral {{ unnested('parts.column_names') }} as names (column_name)
 ),
 
 final as (

@@ -1,0 +1,59 @@
+{#
+    On-run-start: the folder of `--vars 'landing: FOLDER'` as the source `raw`. What people decide (exclusions, cell types)
+    a folder does not hold: on Spark the seeds are the place.
+#}
+{% macro read_landing() -%}
+    {%- if execute and target.type == 'spark' and flags.WHICH in ('build', 'run', 'test', 'show') -%}
+    {%- set folder = var('landing', none) or exceptions.raise_compiler_error("Say where the files landed: --vars 'landing: FOLDER'") -%}
+    {%- do run_query('create schema if not exists raw') -%}
+    {%- for name, select in landed_views(folder).items() -%}
+        {%- do run_query('create or replace view raw.' ~ name ~ ' as ' ~ select) -%}
+    {%- endfor -%}
+    {%- do run_query('set spark.sql.session.timeZone = UTC') -%}
+    {#- of a key twice the last stands -#}
+    {%- do run_query('set spark.sql.variant.allowDuplicateKeys = true') -%}
+    {#- JSON is dear to parse: a task for a few row groups, not for 128 MB of compressed text -#}
+    {%- do run_query('set spark.sql.files.maxPartitionBytes = ' ~ var('split_bytes', 4194304)) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A folder's batch and a JSON file's numbers would be read as integers, which `file_id << 32` would wrap. #}
+{% macro landed_views(folder) -%}
+    {{ return({
+        'documents': "select cast(file_id as bigint) as file_id, part_no, first_point, document, cast(batch as int) as batch
+            from parquet.`" ~ folder ~ "/documents`",
+        'files': "select cast(file_id as bigint) as file_id, sha256, name, path, cast(size_bytes as bigint) as size_bytes,
+            cast(modified_at as timestamp) as modified_at, part_count, non_finite_count, cast(loaded_at as timestamp) as loaded_at,
+            cast(batch as int) as batch from json.`" ~ folder ~ "/files`",
+        'exclusions': "select '' as file, '' as reason where false",
+        'cell_types': "select '' as pattern, '' as cell, double(0) as nominal_capacity, double(0) as voltage_minimum,
+            double(0) as voltage_maximum where false",
+        'full_resolution': "select '' as barcode, '' as reason where false",
+    }) }}
+{%- endmacro %}
+
+{#
+    CTEs from the ledger to a CTE `pending_batches` (batch, batch_files): those whose number of files is another than when this
+    model wrote them. A batch is written whole, so that one half written by a driver that died is put right by the next build.
+#}
+{% macro pending_batches() -%}
+batches as (
+    select
+        landed.batch,
+        count(*) as batch_files
+    from {{ ref('stg_landed') }} as landed
+    group by landed.batch
+),
+
+pending_batches as (
+    select batches.*
+    from batches
+    {% if is_incremental() %}
+    where not exists (
+        select 1
+        from {{ this }} as done
+        where done.batch = batches.batch and done.batch_files = batches.batch_files
+    )
+    {% endif %}
+)
+{%- endmacro %}

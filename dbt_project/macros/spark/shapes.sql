@@ -1,0 +1,250 @@
+{#
+    shapes.sql for Spark: from a section of a document to column sets (docs/design.md, Shapes), and on to rows. An object is a
+    map<string, variant>, an array an array<variant>; what is neither is NULL as both.
+    Spark puts an expression that is used once in its place, even into a lambda, where it is worked out anew for every row:
+    a large value is an argument of a higher-order function, never captured by its lambda.
+#}
+
+{% macro spark_object(value) -%}
+    try_variant_get({{ value }}, '$', 'map<string, variant>')
+{%- endmacro %}
+
+{% macro spark_array(value) -%}
+    try_variant_get({{ value }}, '$', 'array<variant>')
+{%- endmacro %}
+
+{# The section under its own key as a variant; NULL where there is none, or null. #}
+{% macro spark_own(document, section) -%}
+    try_variant_get({{ document }}, '$.{{ section }}', 'variant')
+{%- endmacro %}
+
+{# The members of a section: of the object itself, or of the top-level keys `section.column`. #}
+{% macro spark_members(document, section, is_under_own_key) -%}
+    case
+        when {{ is_under_own_key }} then {{ spark_object(spark_own(document, section)) }}
+        else transform_keys(
+            map_filter({{ spark_object(document) }}, (key, value) -> startswith(key, '{{ section }}.')),
+            (key, value) -> substr(key, {{ section | length + 2 }})
+        )
+    end
+{%- endmacro %}
+
+{# Size of what one cycle holds under a name: a scalar is an array of one, an object does not count. #}
+{% macro spark_rows_of_cycle(cycle) -%}
+    coalesce(array_max(transform(
+        map_values({{ cycle }}),
+        value -> case when {{ spark_object('value') }} is null then coalesce(size({{ spark_array('value') }}), 1) end
+    )), 0)
+{%- endmacro %}
+
+{% macro spark_columns_of_cycle(cycle) -%}
+    map_keys(map_filter({{ cycle }}, (name, value) -> {{ spark_object('value') }} is null))
+{%- endmacro %}
+
+{# A number in digits as texts that sort as it does: by length, then by digits. #}
+{% macro spark_row_number_order(key) -%}
+    length(ltrim('0', {{ key }})), ltrim('0', {{ key }}), {{ key }}
+{%- endmacro %}
+
+{#
+    The CTEs from a CTE `pending_parts` (file_id, part_no, is_under_own_key, shape, row_count, batch, batch_files) to a CTE
+    `cells`: file_id, row_index (over the whole file), the section's `columns` as variants, batch, batch_files; every
+    `every`th row.
+#}
+{% macro spark_section_rows(section, columns, every=1) -%}
+loaded as (
+    select
+        pending_parts.*,
+        documents.first_point,
+        try_parse_json(documents.document) as document
+    from {{ source('raw', 'documents') }} as documents
+    inner join pending_parts on documents.file_id = pending_parts.file_id and documents.part_no = pending_parts.part_no
+    where documents.batch in (select wanted.batch from pending_parts as wanted)
+),
+
+contents as (
+    select
+        loaded.* except (document),
+        {{ spark_members('loaded.document', section, 'loaded.is_under_own_key') }} as members,
+        case when loaded.shape = 'records' then {{ spark_array(spark_own('loaded.document', section)) }} end as records
+    from loaded
+),
+
+cycles as (
+    select
+        contents.* except (members, records, row_count),
+        cycle.key as cycle,
+        {{ spark_object('cycle.value') }} as members
+    from contents
+    cross join lateral explode_outer(contents.members) as cycle (key, value)
+    where contents.shape = 'by cycle'
+),
+
+counted_cycles as (
+    select
+        cycles.*,
+        {{ spark_rows_of_cycle('cycles.members') }} as row_count
+    from cycles
+),
+
+column_sets as (
+    select
+        contents.file_id,
+        contents.first_point as first_row,
+        contents.row_count,
+        {%- for column in columns %}
+        case contents.shape
+            when 'columnar' then {{ spark_array("contents.members['" ~ column ~ "']") }}
+            else transform(contents.records, record -> try_variant_get(record, '$.{{ column }}', 'variant'))
+        end as {{ column }},
+        {%- endfor %}
+        contents.batch,
+        contents.batch_files
+    from contents
+    where contents.shape in ('columnar', 'records')
+
+    union all
+
+    select
+        counted_cycles.file_id,
+        counted_cycles.first_point + coalesce(
+            sum(counted_cycles.row_count) over (
+                partition by counted_cycles.file_id, counted_cycles.part_no
+                order by {{ spark_text_to_double('counted_cycles.cycle') }} nulls last, counted_cycles.cycle
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        ) as first_row,
+        counted_cycles.row_count,
+        array_repeat(cast(counted_cycles.cycle as variant), counted_cycles.row_count) as cycle_index,
+        {%- for column in columns if column != 'cycle_index' %}
+        case
+            when {{ spark_object("counted_cycles.members['" ~ column ~ "']") }} is null
+                then coalesce(
+                    {{ spark_array("counted_cycles.members['" ~ column ~ "']") }}, array(counted_cycles.members['{{ column }}'])
+                )
+        end as {{ column }},
+        {%- endfor %}
+        counted_cycles.batch,
+        counted_cycles.batch_files
+    from counted_cycles
+),
+
+-- a table is as long as its longest array, of a column that is not asked for, too
+arrays as (
+    select
+        column_sets.file_id,
+        column_sets.first_row,
+        array_repeat(true, cast(column_sets.row_count as int)) as is_row,
+        {%- for column in columns %}
+        coalesce(column_sets.{{ column }}, cast(array() as array<variant>)) as {{ column }},
+        {%- endfor %}
+        column_sets.batch,
+        column_sets.batch_files
+    from column_sets
+),
+
+-- `inline` and `explode` have a filter put on the size of their argument, worked out twice; the outer forms have not
+elements as (
+    select
+        arrays.file_id,
+        arrays.first_row + element.position as row_index,
+        element.cells.*,
+        arrays.batch,
+        arrays.batch_files
+    from arrays
+    cross join lateral inline_outer(
+        filter(
+            transform(
+                arrays_zip(arrays.is_row, arrays.{{ columns | join(', arrays.') }}),
+                (cells, position) -> named_struct('position', position, 'cells', cells)
+            ),
+            element -> (arrays.first_row + element.position) % {{ every }} = 0
+        )
+    ) as element
+    where element.position is not null
+),
+
+indexed as (
+    select
+        contents.* except (members, records, row_count),
+        member.name,
+        entry.key,
+        entry.value
+    from contents
+    cross join lateral explode_outer(contents.members) as member (name, value)
+    cross join lateral explode_outer({{ spark_object('member.value') }}) as entry (key, value)
+    where contents.shape = 'indexed columns' and entry.key is not null
+),
+
+indexed_rows as (
+    select
+        indexed.file_id,
+        indexed.part_no,
+        indexed.first_point,
+        indexed.key,
+        {%- for column in columns %}
+        first(indexed.value) filter (where indexed.name = '{{ column }}') as {{ column }},
+        {%- endfor %}
+        indexed.batch,
+        indexed.batch_files
+    from indexed
+    group by indexed.file_id, indexed.part_no, indexed.first_point, indexed.key, indexed.batch, indexed.batch_files
+),
+
+placed as (
+    select
+        indexed_rows.*,
+        indexed_rows.first_point + row_number() over (
+            partition by indexed_rows.file_id, indexed_rows.part_no
+            order by {{ spark_row_number_order('indexed_rows.key') }}
+        ) - 1 as row_index
+    from indexed_rows
+),
+
+cells as (
+    select
+        elements.file_id,
+        elements.row_index,
+        {%- for column in columns %}
+        elements.{{ column }},
+        {%- endfor %}
+        elements.batch,
+        elements.batch_files
+    from elements
+
+    union all
+
+    select
+        placed.file_id,
+        placed.row_index,
+        {%- for column in columns %}
+        placed.{{ column }},
+        {%- endfor %}
+        placed.batch,
+        placed.batch_files
+    from placed
+    where placed.row_index % {{ every }} = 0
+)
+{%- endmacro %}
+
+{# CTE `pending_parts` of one section, for spark_section_rows. #}
+{% macro spark_pending_parts(section) -%}
+pending_parts as (
+    select
+        parts.file_id,
+        parts.part_no,
+        parts.is_under_own_key,
+        parts.shape,
+        parts.row_count,
+        parts.batch,
+        pending_batches.batch_files
+    from {{ ref('stg_part_sections') }} as parts
+    inner join {{ ref('stg_sections') }} as sections
+        on
+            parts.file_id = sections.file_id
+            and parts.section = sections.section
+            and parts.is_under_own_key = sections.is_under_own_key
+    inner join pending_batches on parts.batch = pending_batches.batch
+    where parts.section = '{{ section }}' and sections.row_count > 0 and parts.row_count > 0
+)
+{%- endmacro %}

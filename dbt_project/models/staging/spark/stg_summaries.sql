@@ -1,0 +1,64 @@
+{%- set measurements = sections().summary.numbers %}
+
+with
+
+{{ pending_batches() }},
+
+sections as (
+    select
+        *,
+        -- without any cycle number, the position stands in
+        shape = 'by cycle' or array_contains(column_names, 'cycle_index') as is_numbered
+    from {{ ref('stg_sections') }}
+    where section = 'summary'
+),
+
+{{ spark_pending_parts('summary') }},
+
+{{ spark_section_rows('summary', ['cycle_index'] + measurements + ['date_time_iso']) }},
+
+typed as (
+    select
+        cells.file_id,
+        cells.row_index as summary_index,
+        {%- for column in ['cycle_index'] + measurements %}
+        {{ spark_to_double('cells.' ~ column) }} as {{ column }},
+        {%- endfor %}
+        {{ spark_to_timestamp("try_variant_get(cells.date_time_iso, '$', 'string')") }} as date_time_iso,
+        cells.batch_files,
+        cells.batch
+    from cells
+),
+
+numbered as (
+    select
+        typed.file_id,
+        typed.summary_index,
+        case
+            when sections.is_numbered then {{ spark_to_whole_number('typed.cycle_index') }}
+            when typed.summary_index <= 2147483647 then typed.summary_index::integer
+        end as cycle_index,
+        {%- for measurement in measurements %}
+        typed.{{ measurement }},
+        {%- endfor %}
+        typed.date_time_iso,
+        typed.batch_files,
+        typed.batch
+    from typed
+    inner join sections on typed.file_id = sections.file_id
+),
+
+final as (
+    select
+        numbered.* except (batch_files, batch),
+        numbered.cycle_index is not null
+        and row_number() over (
+            partition by numbered.file_id, numbered.cycle_index
+            order by numbered.summary_index desc
+        ) = 1 as is_latest_of_cycle,
+        numbered.batch_files,
+        numbered.batch
+    from numbered
+)
+
+select * from final

@@ -1,0 +1,3 @@
+"""What `target` is in dbt, for sqlfluff, which lints the SQL of PostgreSQL."""
+
+type = "postgres"
