@@ -13,6 +13,11 @@
     try_variant_get({{ value }}, '$', 'array<variant>')
 {%- endmacro %}
 
+{# NULL for what is no array: `size` of NULL is -1 within a lambda, and NULL elsewhere. #}
+{% macro spark_array_size(value) -%}
+    nullif(size({{ spark_array(value) }}), -1)
+{%- endmacro %}
+
 {# The section under its own key as a variant; NULL where there is none, or null. #}
 {% macro spark_own(document, section) -%}
     try_variant_get({{ document }}, '$.{{ section }}', 'variant')
@@ -33,7 +38,7 @@
 {% macro spark_rows_of_cycle(cycle) -%}
     coalesce(array_max(transform(
         map_values({{ cycle }}),
-        value -> case when {{ spark_object('value') }} is null then coalesce(size({{ spark_array('value') }}), 1) end
+        value -> case when {{ spark_object('value') }} is null then coalesce({{ spark_array_size('value') }}, 1) end
     )), 0)
 {%- endmacro %}
 

@@ -22,7 +22,8 @@ owned as (
     select
         loaded.*,
         {%- for section in sections() %}
-        coalesce(not is_variant_null({{ spark_own('loaded.document', section) }}), false) as owns_{{ section }}{{ ',' if not loop.last }}
+        {{ spark_own('loaded.document', section) }} is not null
+        and not is_variant_null({{ spark_own('loaded.document', section) }}) as owns_{{ section }}{{ ',' if not loop.last }}
         {%- endfor %}
     from loaded
 ),
@@ -50,7 +51,9 @@ described as (
         transform(
             map_entries(contents.members),
             member -> named_struct(
-                'name', member.key, 'size', size({{ spark_array('member.value') }}), 'inside', {{ spark_object('member.value') }}
+                'name', member.key,
+                'size', {{ spark_array_size('member.value') }},
+                'inside', {{ spark_object('member.value') }}
             )
         ) as members,
         transform(contents.records, record -> map_keys({{ spark_object('record') }})) as records
