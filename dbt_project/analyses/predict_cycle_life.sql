@@ -1,3 +1,4 @@
+{{ config(enabled=target.type == 'postgres') -}}
 -- The variance model of Severson et al. 2019: log10 of cycle life by log10 of the variance of ΔQ(V), by least squares.
 with
 

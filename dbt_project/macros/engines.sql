@@ -23,7 +23,7 @@
     {%- if target.type == 'spark' -%}array_join(slice({{ array }}, 1, 20), ', '){%- else -%}array_to_string({{ array }}[:20], ', '){%- endif -%}
 {%- endmacro %}
 
-{# The sha256 of `raw.files` as hexadecimal, which a folder's ledger has already. #}
+{# Bytes as lower-case hexadecimal. #}
 {% macro hexadecimal(sha256) -%}
-    {%- if target.type == 'spark' -%}{{ sha256 }}{%- else -%}encode({{ sha256 }}, 'hex'){%- endif -%}
+    {%- if target.type == 'spark' -%}lower(hex({{ sha256 }})){%- else -%}encode({{ sha256 }}, 'hex'){%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    On-run-start: the folder of `--vars 'landing: FOLDER'` as the source `raw`. What people decide (exclusions, cell types)
-    a folder does not hold: on Spark the seeds are the place.
+    On-run-start: the folder of `--vars 'landing: FOLDER'` as the source `raw`. Cell types and batteries of full
+    resolution a folder does not hold: on Spark the seeds are the place.
 #}
 {% macro read_landing() -%}
     {%- if execute and target.type == 'spark' and flags.WHICH in ('build', 'run', 'test', 'show') -%}
@@ -17,15 +17,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A folder's batch and a JSON file's numbers would be read as integers, which `file_id << 32` would wrap. #}
+{# The batch is the name of a folder and would be read as an integer. #}
 {% macro landed_views(folder) -%}
     {{ return({
-        'documents': "select cast(file_id as bigint) as file_id, part_no, first_point, document, cast(batch as int) as batch
-            from parquet.`" ~ folder ~ "/documents`",
-        'files': "select cast(file_id as bigint) as file_id, sha256, name, path, cast(size_bytes as bigint) as size_bytes,
-            cast(modified_at as timestamp) as modified_at, part_count, non_finite_count, cast(loaded_at as timestamp) as loaded_at,
-            cast(batch as int) as batch from json.`" ~ folder ~ "/files`",
-        'exclusions': "select '' as file, '' as reason where false",
+        'documents': 'select file_id, part_no, first_point, document, cast(batch as bigint) as batch
+            from parquet.`' ~ folder ~ '/parts`',
+        'files': 'select * from parquet.`' ~ folder ~ '/files`',
+        'exclusions': 'select * from parquet.`' ~ folder ~ '/exclusions`',
         'cell_types': "select '' as pattern, '' as cell, double(0) as nominal_capacity, double(0) as voltage_minimum,
             double(0) as voltage_maximum where false",
         'full_resolution': "select '' as barcode, '' as reason where false",
@@ -33,14 +31,14 @@
 {%- endmacro %}
 
 {#
-    CTEs from the ledger to a CTE `pending_batches` (batch, batch_files): those whose number of files is another than when this
-    model wrote them. A batch is written whole, so that one half written by a driver that died is put right by the next build.
+    CTEs from the ledger to a CTE `pending_batches` (batch, batch_files): those that hold other files than when this model wrote
+    them, told by a hash of their ids. A batch is written whole, so that one half written by a driver that died is put right by the next build.
 #}
 {% macro pending_batches() -%}
 batches as (
     select
         landed.batch,
-        count(*) as batch_files
+        bit_xor(xxhash64(landed.file_id)) as batch_files
     from {{ ref('stg_landed') }} as landed
     group by landed.batch
 ),

@@ -15,7 +15,8 @@ loaded as (
         pending_batches.batch_files
     from {{ source('raw', 'documents') }} as documents
     inner join pending_batches on documents.batch = pending_batches.batch
-    inner join landed on documents.file_id = landed.file_id
+    -- parts that no line of the ledger knows are a push's that died
+    inner join landed on documents.file_id = landed.file_id and documents.batch = landed.batch
 ),
 
 owned as (

@@ -1,0 +1,125 @@
+"""The same models on Spark: what PostgreSQL publishes, Spark publishes, to the last bit."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapes
+from conftest import Database, RunLoader
+from pipeline import Pipeline
+from spark_cluster import Cluster
+
+PUBLISHED = {
+    "batteries": "id, barcode, protocol, channel_id, cycle_life",
+    "battery_summaries": "*",
+    "battery_cycles_interpolated": "*",
+    "battery_files": "file_id, battery_id, sha256, first_record_at, superseded_by, run_number",
+    "battery_lives": "*",
+    "unmapped_columns": "key_path, file_count, first_seen_in",
+}
+"""The columns compared: all but the times of landing, which two landings cannot share."""
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    found = find_spec("pyspark")
+    if not (shutil.which("java") and found and found.origin) and os.environ.get("CI") != "true":
+        pytest.skip(
+            "needs Java (Debian: default-jre-headless) and pip install 'battery-elt[spark]'"
+        )
+    assert found and found.origin
+    cluster = Cluster(tmp_path_factory.mktemp("spark"), Path(found.origin).parent)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        for name in list(cluster.processes):
+            cluster.kill(name)
+
+
+def document(seed: int) -> dict[str, Any]:
+    """Points, summaries and time stamps in columns; cycles in ascending order."""
+    cycles = [0, 2, 3, 11]
+    points = [cycle for cycle in cycles for _ in range(7 + seed)]
+    return {
+        "protocol": "p",
+        "channel_id": 7,
+        "summary": {
+            "cycle_index": cycles,
+            "discharge_capacity": [1.1, 1.0 / 3, None, 0.9],
+            "paused": [0, 3, None, 1],
+            "date_time_iso": [f"2018-04-13T01:{minute:02}:00" for minute in cycles],
+        },
+        "cycles_interpolated": {
+            "cycle_index": points,
+            "voltage": [3 + seed / (place + 1) for place, _ in enumerate(points)],
+            "test_time": [place * 1.1 for place, _ in enumerate(points)],
+            "step_type": ["charge" if place % 3 else None for place, _ in enumerate(points)],
+        },
+    }
+
+
+def build(pipeline: Pipeline, spark: Cluster, landing: Path) -> None:
+    """`dbt build --target spark` as a user runs it, without the tests of the data."""
+    only_tables = ("--exclude-resource-type", "test", "unit_test")
+    done = subprocess.run(
+        [
+            Path(sysconfig.get_path("scripts"), "dbt"),
+            *("--no-use-colors", "build", "--target", "spark", *only_tables),
+            *("--vars", f"landing: {landing}"),
+        ],
+        cwd=pipeline.project,
+        env=os.environ | {"SPARK_REMOTE": spark.remote},
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def comparable(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows in order; doubles by their bits, times in UTC."""
+    return sorted((tuple(map(_exact, row.values())) for row in rows), key=repr)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, float):
+        return struct.pack(">d", value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return value
+
+
+def assert_equal(pipeline: Pipeline, spark: Cluster) -> None:
+    for table, columns in PUBLISHED.items():
+        wanted = None if columns == "*" else columns.split(", ")
+        ours = comparable(pipeline.table(table, wanted))
+        assert ours, table
+        assert comparable(spark.rows(f"select {columns} from battery.{table}")) == ours, table
+
+
+def test_spark_publishes_what_postgresql_does(
+    spark: Cluster, database: Database, call_loader: RunLoader, tmp_path: Path, real_data: Path
+) -> None:
+    data, landing = tmp_path / "data", tmp_path / "landing"
+    data.mkdir()
+    for points in shapes.SHAPES:
+        shaped = shapes.reshape(document(1), summary=points, points=points)
+        (data / f"{points}.json").write_text(shapes.dumps(shaped | {"barcode": points}))
+    pipeline = Pipeline.create(database)
+    pipeline.push(data, real_data)
+    assert call_loader("push", data, real_data, "--to", landing).returncode == 0
+    pipeline.build_tables()
+    build(pipeline, spark, landing)
+    assert_equal(pipeline, spark)
+    assert len(spark.tasks()) == 2
+    assert min(spark.tasks()) > 0, "both executors have worked"

@@ -1,0 +1,107 @@
+"""A Spark cluster on loopback from the pyspark package: master, two workers, Connect server."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@dataclass
+class Cluster:
+    """Processes with small heaps; state and logs in a folder."""
+
+    folder: Path
+    home: Path
+    master: str = ""
+    remote: str = ""
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self) -> None:
+        port = free_port()
+        self.master = f"spark://127.0.0.1:{port}"
+        deploy = "org.apache.spark.deploy"
+        own = ("--host", "127.0.0.1", "--webui-port", "0", "--port")
+        self._run("master", "Starting Spark master", f"{deploy}.master.Master", *own, str(port))
+        for number in (1, 2):
+            work = str(self.folder / f"work{number}")
+            options = ("-c", "1", "-m", "1g", "-d", work, *own, "0", self.master)
+            said = "Successfully registered with master"
+            self._run(f"worker{number}", said, f"{deploy}.worker.Worker", *options)
+        self.start_driver()
+
+    def start_driver(self) -> None:
+        """The Connect server: it holds the session, plans the queries and keeps the catalog."""
+        port = free_port()
+        self.remote = f"sc://127.0.0.1:{port}"
+        settings = {
+            "spark.executor.memory": "768m",
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.sql.catalogImplementation": "hive",
+            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
+            "spark.hadoop.javax.jdo.option.ConnectionURL": (
+                f"jdbc:derby:;databaseName={self.folder}/metastore;create=true"
+            ),
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.connect.serverStacktrace.enabled": "false",
+            "spark.ui.enabled": "false",
+        }
+        options = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
+        connect = "org.apache.spark.sql.connect.service.SparkConnectServer"
+        self._run(
+            "connect",
+            "Spark Connect server started",
+            "org.apache.spark.deploy.SparkSubmit",
+            *("--class", connect, "--master", self.master, "--driver-memory", "1g"),
+            *options,
+            "spark-internal",
+        )
+
+    def _run(self, name: str, said: str, *arguments: str) -> None:
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as output:
+            self.processes[name] = subprocess.Popen(
+                [str(self.home / "bin" / "spark-class"), *arguments],
+                env=os.environ | {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1"},
+                cwd=self.folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while said not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+
+    def kill(self, name: str) -> None:
+        """-9 for the process and the executors it started."""
+        process = self.processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        from pyspark.sql.connect.session import SparkSession
+
+        # a session of its own: an older one may know files that a build has replaced
+        session = SparkSession.builder.remote(self.remote).create()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        rows: list[dict[str, Any]] = session.sql(query).toArrow().to_pylist()
+        return rows
+
+    def tasks(self) -> list[int]:
+        """How many tasks each executor has finished, by its log."""
+        logs = self.folder.glob("work*/app-*/*/stderr")
+        return [log.read_text().count("Finished task") for log in sorted(logs)]
