@@ -17,5 +17,19 @@
             'others': ['step_type'],
             'full_resolution': ['charge_energy', 'discharge_energy', 'internal_resistance', 'step_index'],
         },
+        'diagnostic_summary': {
+            'numbers': [
+                'discharge_capacity', 'charge_capacity', 'discharge_energy', 'charge_energy', 'temperature_maximum',
+                'temperature_average', 'temperature_minimum', 'coulombic_efficiency', 'paused', 'CV_time', 'CV_current', 'CV_capacity',
+            ],
+            'others': ['cycle_type', 'date_time_iso'],
+        },
+        'diagnostic_interpolated': {
+            'numbers': [
+                'time', 'test_time', 'voltage', 'current', 'temperature', 'charge_capacity', 'discharge_capacity', 'charge_energy',
+                'discharge_energy', 'internal_resistance', 'step_index', 'step_index_counter', 'step_type', 'charge_dQdV', 'discharge_dQdV',
+            ],
+            'others': ['cycle_type'],
+        },
     }) }}
 {% endmacro %}

@@ -14,7 +14,8 @@
 -- depends on: {{ ref('batteries') }}, {{ ref('battery_summaries') }}, {{ ref('battery_cycles_interpolated') }},
 -- {{ ref('battery_files') }}, {{ ref('unmapped_columns') }}, {{ ref('battery_lives') }},
 -- {{ ref('battery_early_features') }}, {{ ref('battery_trajectories') }}, {{ ref('battery_cycle_differences') }},
--- {{ ref('battery_points') }}
+-- {{ ref('battery_points') }}, {{ ref('battery_diagnostic_summaries') }}, {{ ref('battery_diagnostic_points') }},
+-- {{ ref('battery_health') }}
 with
 
 declared (table_name, key) as (

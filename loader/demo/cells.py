@@ -16,6 +16,10 @@ REST = 300.0  # s, between charge and discharge, and after
 _CHAMBER = 30.0  # degC
 
 
+DIAGNOSTIC_TYPES = ("reset", "hppc", "rpt_0.2C", "rpt_1C", "rpt_2C")
+_DIAGNOSTIC_HOURS = (42, 18, 12, 8, 7)  # from one cycle to the next, rests included
+
+
 class Layout(NamedTuple):
     """What one BEEP version writes."""
 
@@ -115,6 +119,8 @@ class Run:
     cycles_before: cycles of the cell's earlier runs; 0 makes cycle 0 a formation cycle.
     layout: a key of LAYOUTS.
     points_per_step: points in a discharge or a charge.
+    diagnostics: the first cycle of each set of five diagnostic cycles; these are in the sections of
+        their own and not in `summary`, as from BEEP 2021 on.
     unmeasured: of "temperature" and "internal_resistance", those that are NaN throughout.
     pauses: (cycle, seconds) pairs; such a cycle is cut short at 60 % of its capacity.
     seed: runs that differ in nothing else hold different measurements.
@@ -132,6 +138,7 @@ class Run:
     points_per_step: int = 1000
     unmeasured: frozenset[str] = field(default_factory=frozenset)
     pauses: tuple[tuple[int, int], ...] = ()
+    diagnostics: tuple[int, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -144,6 +151,22 @@ class Run:
             raise ValueError(f"interpolated cycles lie within 0 .. {self.cycle_count}")
         if self.life - 1 - self.cycles_before in dict(self.pauses):
             raise ValueError("a pause in the last cycle above 80 % would move the cell's life")
+        if self.diagnostics and self.layout == "2020.10":
+            raise ValueError("diagnostics need a layout later than 2020.10")
+        if set(self.diagnostic_cycles) & set(self.interpolated):
+            raise ValueError("a cycle is regular, with interpolated points, or diagnostic")
+
+    @property
+    def diagnostic_cycles(self) -> list[int]:
+        """Give the numbers of the diagnostic cycles, upwards."""
+        return [first + place for first in sorted(self.diagnostics) for place in range(5)]
+
+    def diagnostic_type(self, number: int) -> str | None:
+        """Give the type of a diagnostic cycle; None of a regular one."""
+        for first in self.diagnostics:
+            if first <= number < first + 5:
+                return DIAGNOSTIC_TYPES[number - first]
+        return None
 
 
 class Cycle(NamedTuple):
@@ -184,6 +207,10 @@ def cycles_of(run: Run) -> list[Cycle]:
         capacity = _capacity(run, number, fresh, draw.gauss(0, 4e-4)) * (0.6 if paused else 1.0)
         charged = fresh - 0.015 if formation else capacity * (1.0006 + draw.gauss(0, 1e-4))
         charging = run.policy.seconds(1.0) * charged / NOMINAL_CAPACITY
+        kind = run.diagnostic_type(number)
+        duration = charging + capacity / DISCHARGE_CURRENT * 3600 + 2 * REST
+        if kind is not None:
+            duration = 3600.0 * _DIAGNOSTIC_HOURS[DIAGNOSTIC_TYPES.index(kind)]
         cycles.append(
             Cycle(
                 number,
@@ -194,7 +221,7 @@ def cycles_of(run: Run) -> list[Cycle]:
                 temperature=_CHAMBER + draw.gauss(0, 0.3),
                 start=start,
                 charging=charging,
-                duration=charging + capacity / DISCHARGE_CURRENT * 3600 + 2 * REST,
+                duration=duration,
                 paused=paused,
             )
         )

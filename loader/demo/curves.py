@@ -51,7 +51,7 @@ class Curves:
         self.voltages = single([low + i * self._step for i in range(self.count)])
         # 0.15 V more than the range: a higher resistance reads the curve further up
         margin = int(0.15 / self._step) + 1
-        self._share = [_share(low + i * self._step) for i in range(self.count + margin)]
+        self._share = [share_given(low + i * self._step) for i in range(self.count + margin)]
         unit = [i / (self.count - 1) for i in range(self.count)]
         top = max(cycle.charge_capacity for cycle in cycles)
         self.charges = [top * x for x in unit]
@@ -110,7 +110,7 @@ def _charge_voltage(share: float, current: float) -> float:
 _PLATEAUS = ((0.42, 3.20, 0.018), (0.38, 3.12, 0.025), (0.14, 2.95, 0.05), (0.06, 2.55, 0.12))
 
 
-def _share(voltage: float) -> float:
+def share_given(voltage: float) -> float:
     """Give the share of capacity given above a voltage: plateaus of graphite on flat LFP."""
     return _above(voltage) / _above(2.0)
 

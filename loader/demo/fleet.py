@@ -10,7 +10,11 @@ from loader.demo.write import write
 _PAUSED_ONCE = {"layout": "2026.2", "pauses": ((233, 1870),)}
 _PAUSED_TWICE = {"pauses": ((417, 5312), (902, 86720))}
 _SECOND_RUN = {"cycles_before": 400}
-_NO_SENSOR = {"layout": "2022.10", "unmeasured": frozenset({"temperature"})}
+_NO_SENSOR = {
+    "layout": "2022.10",
+    "unmeasured": frozenset({"temperature"}),
+    "diagnostics": (1, 36, 141),
+}
 _CUT_SHORT = {"layout": "2026.2", "unmeasured": frozenset({"internal_resistance"})}
 
 _Row = tuple[str, str, str, int, int, Policy, dict[str, Any]]
@@ -31,8 +35,9 @@ def write_set(folder: Path) -> list[Path]:
     """Write the demonstration set and give its files' paths, in order of name.
 
     Six cells in seven files, about 15 MB: three BEEP layouts, one file gzipped, one cell that never
-    falls to 80 %, one tested in two runs (the later file number holds the earlier one). Summaries
-    hold every cycle, `cycles_interpolated` only cycle 0 and every hundredth, to keep the set small.
+    falls to 80 %, one tested in two runs (the later file number holds the earlier one), one with
+    three sets of diagnostic cycles. Summaries hold every other cycle,
+    `cycles_interpolated` only cycle 0 and every hundredth, to keep the set small.
     The folder is made where it is missing; in an existing one only files of the same names are
     overwritten. The same bytes every time; raises OSError where they cannot be written.
     """

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 
+from loader.demo import diagnostics
 from loader.demo.cells import (
     END_OF_LIFE,
     FRESH_RESISTANCE,
@@ -63,10 +64,10 @@ def _frame(run: Run, cycles: list[Cycle]) -> dict[str, Any]:
     start: dict[str, Any] = {"@module": layout.module, "@class": layout.class_name}
     body = {
         **identity,
-        "summary": _summary(run, cycles[:-1]),
+        "summary": _summary(run, [c for c in cycles[:-1] if not run.diagnostic_type(c.number)]),
         "cycles_interpolated": {},
-        "diagnostic_summary": None,
-        "diagnostic_interpolated": None,
+        "diagnostic_summary": diagnostics.summary(run, cycles),
+        "diagnostic_interpolated": diagnostics.points(run, cycles),
     }
     if layout.version is not None:
         return start | body | {"@version": layout.version}

@@ -36,6 +36,7 @@ RUNS = {
         interpolated=(2, 10),
         points_per_step=100,
         layout="2026.2",
+        diagnostics=(12,),
     ),
     # the earlier run in the later file
     "FastCharge_3_structure.json.gz": replace(

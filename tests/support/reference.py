@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 SUMMARY = "summary"
 POINTS = "cycles_interpolated"
+DIAGNOSTICS = ("diagnostic_summary", "diagnostic_interpolated")
 
 CELL_TYPES: tuple[tuple[str, float | None], ...] = (
     ("FastCharge_*", 1.1),
@@ -63,6 +64,18 @@ KNOWN_COLUMNS = {
     POINTS: {
         *("cycle_index", "time", "test_time", "voltage", "current", "temperature"),
         *("charge_capacity", "discharge_capacity", "step_type"),
+    },
+    "diagnostic_summary": {
+        *("cycle_index", "cycle_type", "date_time_iso", "coulombic_efficiency", "paused"),
+        *("discharge_capacity", "charge_capacity", "discharge_energy", "charge_energy"),
+        *("temperature_maximum", "temperature_average", "temperature_minimum"),
+        *("CV_time", "CV_current", "CV_capacity"),
+    },
+    "diagnostic_interpolated": {
+        *("cycle_index", "cycle_type", "step_index", "step_index_counter", "step_type"),
+        *("time", "test_time", "voltage", "current", "temperature", "internal_resistance"),
+        *("charge_capacity", "discharge_capacity", "charge_energy", "discharge_energy"),
+        *("charge_dQdV", "discharge_dQdV"),
     },
 }
 MEASUREMENTS = (
@@ -377,13 +390,16 @@ def barcode_of(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def read_file(file: File, summary: Table, points: Table, sample_every: int) -> Content:
-    """The typed content of one file."""
+def read_file(file: File, sections: Mapping[str, Table], sample_every: int) -> Content:
+    """The typed content of one file; of its diagnostic cycles only how high their numbers go."""
+    summary, points = sections[SUMMARY], sections[POINTS]
     times = [time_stamp(row.get("date_time_iso")) for row in summary.rows]
     known_times = [time for time in times if time is not None]
     summary_cycles = _cycles(summary, position_stands_in=True)
     point_cycles = _cycles(points, position_stands_in=False)
-    cycles = [cycle for cycle in summary_cycles + point_cycles if cycle is not None]
+    diagnostics = (_cycles(sections[name], position_stands_in=False) for name in DIAGNOSTICS)
+    every_cycle = sum(diagnostics, summary_cycles + point_cycles)
+    cycles = [cycle for cycle in every_cycle if cycle is not None]
     protocols = map(text_of, candidates(file.document, "protocol"))
     channels = (whole(v, -(2**31), INT4_MAX) for v in candidates(file.document, "channel_id"))
     return Content(
@@ -617,14 +633,14 @@ def published(
     for file in sorted(files, key=lambda file: file.file_id):
         if file.name in excluded or file.sha256 in excluded:
             continue
-        sections = {name: read_table(file.document, name) for name in (SUMMARY, POINTS)}
+        sections = {name: read_table(file.document, name) for name in KNOWN_COLUMNS}
         if barcode_of(file.document) is None and not any(t.present for t in sections.values()):
             tables.no_battery_document.append(file.file_id)
             continue
         tables.unknown_shapes += [
             (file.file_id, name) for name, table in sections.items() if not table.known
         ]
-        content = read_file(file, sections[SUMMARY], sections[POINTS], sample_every)
+        content = read_file(file, sections, sample_every)
         batteries[content.barcode].append(content)
     for barcode, contents in batteries.items():
         _publish_battery(barcode, contents, cell_types, tables)

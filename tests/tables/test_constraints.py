@@ -22,7 +22,10 @@ FOREIGN_KEYS = {
     for child in (
         "battery_cycle_differences",
         "battery_cycles_interpolated",
+        "battery_diagnostic_points",
+        "battery_diagnostic_summaries",
         "battery_early_features",
+        "battery_health",
         "battery_lives",
         "battery_points",
         "battery_summaries",
@@ -43,6 +46,14 @@ BREACHES = {
         update battery.battery_summaries set cycle_index = -1 - cycle_index""",
     "battery_summaries check paused_is_zero_or_one": """
         update battery.battery_summaries set paused = 2""",
+    "battery_diagnostic_summaries unique battery_id, cycle_index": """
+        update battery.battery_diagnostic_summaries set cycle_index = 0""",
+    "battery_diagnostic_summaries check cycle_index_is_not_negative": """
+        update battery.battery_diagnostic_summaries set cycle_index = -1 - cycle_index""",
+    "battery_diagnostic_summaries check paused_is_zero_or_one": """
+        update battery.battery_diagnostic_summaries set paused = 2""",
+    "battery_diagnostic_points check cycle_index_is_not_negative": """
+        update battery.battery_diagnostic_points set cycle_index = -1""",
     "battery_points check cycle_index_is_not_negative": """
         update battery.battery_points set cycle_index = -1""",
     "battery_cycles_interpolated check cycle_index_is_not_negative": """

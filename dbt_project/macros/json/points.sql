@@ -1,17 +1,17 @@
 {#
-    CTEs from the runs in a model `runs`, those noted in `published_runs` left out, to a CTE `points`: every `every`th point,
-    numbered on from run to run, with the columns of `battery_cycles_interpolated`, and `test_time` and `more` after them.
+    CTEs from the runs in a model `runs`, those noted in `published_runs` left out, to a CTE `points`: every `every`th point of a
+    section, numbered on from run to run, with the columns of the section, and `more` of its numbers.
 #}
-{% macro points(runs, published_runs, every, more=[]) -%}
+{% macro points(runs, published_runs, every, more=[], section='cycles_interpolated') -%}
 {%- if target.type == 'spark' -%}
 {{ spark_points(runs) }}
 {%- else -%}
-{{ points_of_documents(runs, published_runs, every, more) }}
+{{ points_of_documents(runs, published_runs, every, more, section) }}
 {%- endif -%}
 {%- endmacro %}
 
-{% macro points_of_documents(runs, published_runs, every, more) -%}
-{%- set measurements = sections().cycles_interpolated.numbers + more %}
+{% macro points_of_documents(runs, published_runs, every, more, section) -%}
+{%- set measurements, others = sections()[section].numbers + more, sections()[section].others %}
 runs as (
     select *
     from {{ ref(runs) }}
@@ -25,7 +25,7 @@ published_runs as (
 sections as (
     select *
     from {{ ref('stg_sections') }}
-    where section = 'cycles_interpolated' and row_count > 0
+    where section = '{{ section }}' and row_count > 0
 ),
 
 pending as (
@@ -53,7 +53,7 @@ pending as (
 {{ pending_parts(carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']) }},
 
 {{ section_rows(
-    'cycles_interpolated', every=every, more=more, carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']
+    section, every=every, more=more, carried=['battery_id', 'cycle_offset', 'has_time', 'cycle_starts']
 ) }},
 
 doubles as (
@@ -68,7 +68,9 @@ doubles as (
         {%- for measurement in measurements %}
         {{ to_double('numbers.' ~ measurement) }} as {{ measurement }},
         {%- endfor %}
-        {{ to_text('numbers.step_type') }} as step_type
+        {%- for other in others %}
+        {{ to_text('numbers.' ~ other) }} as {{ other }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from numbers
     {{ fence() }}
 ),
@@ -97,17 +99,11 @@ points as (
             when timed.has_time then timed.time
             else {{ difference('timed.test_time', 'timed.cycle_start') }}
         end as time,
-        timed.voltage,
-        timed.current as current_,
-        timed.temperature,
-        timed.charge_capacity,
-        timed.discharge_capacity,
-        timed.step_type
-        {%- if more %},
-        timed.test_time
-        {%- endif %}
-        {%- for column in more %},
-        timed.{{ column }}
+        {%- for column in measurements if column != 'time' %}
+        timed.{{ column }}{{ ' as current_' if column == 'current' }},
+        {%- endfor %}
+        {%- for other in others %}
+        timed.{{ other }}{{ ',' if not loop.last }}
         {%- endfor %}
     from timed
     where timed.cycle_number + timed.cycle_offset <= 2147483647

@@ -28,7 +28,7 @@ loaded as (
 )
 {%- endmacro %}
 
-{# The CTEs from `pending_parts` to a CTE `column_sets` of one section of these parts. #}
+{# The CTEs from `pending_parts` to a CTE `column_sets` of one section of these parts: its name in SQL, quoted or a column of theirs. #}
 {% macro section_column_sets(section, carried=[]) -%}
 {{ loaded_documents() }},
 
@@ -36,8 +36,8 @@ contents as (
     select
         loaded.*,
         coalesce(
-            nullif(loaded.document -> '{{ section }}', 'null'),
-            {{ flattened_section('loaded.document', "'" ~ section ~ "'") }}
+            nullif(loaded.document -> {{ section }}, 'null'),
+            {{ flattened_section('loaded.document', section) }}
         ) as content
     from loaded
     {{ fence() }}
@@ -75,7 +75,7 @@ column_sets as (
 {% macro section_rows(section, every=1, carried=[], more=[]) -%}
 {%- set numbers, others = sections()[section].numbers + more, sections()[section].others -%}
 {%- set columns = numbers + others -%}
-{{ section_column_sets(section, carried) }},
+{{ section_column_sets("'" ~ section ~ "'", carried) }},
 
 arrays as (
     select

@@ -17,7 +17,17 @@ with
 {{ points('int_runs', 'int_published_runs', every=var('sample_every')) }},
 
 final as (
-    select points.*
+    select
+        points.id,
+        points.battery_id,
+        points.cycle_index,
+        points.time,
+        points.voltage,
+        points.current_,
+        points.temperature,
+        points.charge_capacity,
+        points.discharge_capacity,
+        points.step_type
     from points
     where coalesce(
         points.time, points.voltage, points.current_, points.temperature, points.charge_capacity, points.discharge_capacity

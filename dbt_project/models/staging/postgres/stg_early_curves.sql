@@ -63,7 +63,7 @@ pending as (
 
 {{ pending_parts(carried=['is_untyped', 'cycles']) }},
 
-{{ section_column_sets('cycles_interpolated', carried=['is_untyped', 'cycles']) }},
+{{ section_column_sets("'cycles_interpolated'", carried=['is_untyped', 'cycles']) }},
 
 arrays as (
     select

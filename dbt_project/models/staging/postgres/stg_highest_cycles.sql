@@ -19,7 +19,7 @@ headers as (
 sections as (
     select *
     from {{ ref('stg_sections') }}
-    where section = 'cycles_interpolated' and row_count > 0
+    where section <> 'summary' and row_count > 0
 ),
 
 -- only a battery of several files is numbered on from run to run; of the others no one asks
@@ -32,9 +32,9 @@ pending as (
         and {{ is_new('sections.file_id') }}
 ),
 
-{{ pending_parts() }},
+{{ pending_parts(carried=['section']) }},
 
-{{ section_column_sets('cycles_interpolated') }},
+{{ section_column_sets('loaded.section') }},
 
 cycles as (
     select

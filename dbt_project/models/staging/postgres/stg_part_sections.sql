@@ -84,7 +84,12 @@ set_facts as materialized (
         shaped.shape,
         column_sets.row_count,
         case
-            when shaped.section = 'cycles_interpolated'
+            when
+                shaped.section in (
+                    {%- for name, columns in sections().items() if 'test_time' in columns.numbers %}
+                    '{{ name }}'{{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
                 then {{ cycle_starts('column_sets.cycle', 'column_sets.columns') }}
         end as cycle_starts,
         (
