@@ -132,7 +132,7 @@ PLANTS = [
     Plant(first(POINTS, "voltage = 1.7"), {PLAUSIBLE}),
     # claims
     Plant(
-        "update battery.battery_lives set full_cycles = 11 where battery_id = 2",
+        "update battery.battery_lives set full_cycles = 9 where battery_id = 2",
         {"characterisation_tests_have_no_cycle_life"},
     ),
     Plant(
@@ -190,6 +190,39 @@ PLANTS = [
         {"long_tests_have_early_features"},
     ),
     Plant("alter table battery.battery_lives drop constraint battery_lives_pkey", {MISSING}),
+    # diagnostics
+    Plant(
+        "update battery.battery_diagnostic_summaries set cv_time = 'NaN'",
+        {"battery_diagnostic_summaries_are_finite"},
+    ),
+    Plant(
+        "update battery.battery_diagnostic_summaries set coulombic_efficiency = 2.1",
+        {"battery_diagnostic_summaries_hold_possible_values"},
+    ),
+    Plant(
+        "update battery.battery_diagnostic_points set discharge_dqdv = 'NaN'",
+        {"battery_diagnostic_points_are_finite"},
+    ),
+    Plant(
+        "update battery.battery_health set remaining_share = 'Infinity'",
+        {"battery_health_is_finite"},
+    ),
+    Plant(
+        "update battery.battery_diagnostic_summaries set cycle_type = null where cycle_index = 12",
+        {"diagnostic_cycles_are_of_a_known_type"},
+    ),
+    Plant(
+        "update battery.battery_diagnostic_summaries set is_in_summary = true",
+        {"diagnostic_cycles_are_not_in_the_summary"},
+    ),
+    Plant(
+        "delete from battery.battery_diagnostic_summaries where cycle_index = 12",
+        {"diagnostic_points_are_of_cycles_in_the_diagnostic_summary"},
+    ),
+    Plant(
+        "delete from battery.battery_diagnostic_points",
+        {"files_with_diagnostics_have_some_published"},
+    ),
     # keys
     *(
         unkeyed(

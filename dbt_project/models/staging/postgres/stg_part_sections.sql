@@ -47,7 +47,11 @@ own as (
         ) as content
     from loaded
     cross join (
-        values ('document') {%- for name in sections() %}, ('{{ name }}'){% endfor %}
+        values
+        {%- for name in sections() %}
+        ('{{ name }}'),
+        {%- endfor %}
+        ('document')
     ) as section_names (section)
     {{ fence() }}
 ),
