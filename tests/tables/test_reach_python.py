@@ -132,7 +132,7 @@ def test_polars_and_duckdb_take_the_tables_as_they_are(tables: Tables) -> None:
     summaries = tables.summaries("alone")
     assert polars.from_arrow(summaries).rows(named=True) == summaries.to_pylist()
     count = duckdb.sql("select count(*), max(cycle_index) from summaries").fetchall()
-    assert count == [(24, 23)]
+    assert count == [(19, 23)]
 
 
 def test_what_is_not_there_names_what_is_near(tables: Tables) -> None:
