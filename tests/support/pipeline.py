@@ -41,7 +41,8 @@ def project_of(database: Database) -> Path:
     kept = parsed.read_bytes() if parsed.exists() else None
     shutil.rmtree(project, ignore_errors=True)
     ignored = shutil.ignore_patterns("profiles.yml", "target", "logs", ".user.yml")
-    shutil.copytree(PROJECT / "dbt_project", project, ignore=ignored)
+    # with new times: a file that was edited and has its old time again is to dbt the edited one
+    shutil.copytree(PROJECT / "dbt_project", project, ignore=ignored, copy_function=shutil.copyfile)
     shutil.copy(PROJECT / "profiles.yml.example", project / "profiles.yml")
     if kept:
         parsed.parent.mkdir()

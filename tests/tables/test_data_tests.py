@@ -204,6 +204,10 @@ PLANTS = [
         {"battery_diagnostic_points_are_finite"},
     ),
     Plant(
+        "update battery.battery_diagnostic_points set voltage = 6.5",
+        {"battery_diagnostic_points_hold_possible_values"},
+    ),
+    Plant(
         "update battery.battery_health set remaining_share = 'Infinity'",
         {"battery_health_is_finite"},
     ),

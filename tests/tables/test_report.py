@@ -669,7 +669,7 @@ def test_markup_in_the_data_shows_as_text(browser: Browser, page: Path) -> None:
     browser.pointer_at_end_of(browser.one(dot)).perform()
     browser.wait("!document.querySelector('#tip').hidden")
     assert browser.text("#tip").startswith(f"{HOSTILE}\n{HOSTILE_PROTOCOL}\n")
-    assert browser.driver.title == "10 batteries, 4,836 cycles"
+    assert browser.driver.title == "10 batteries, 4,821 cycles"
     assert browser.count("img") == 0
     assert browser.count("#rejections b") == 0
     assert browser.count("script") == 3 + 1 + 10

@@ -41,7 +41,7 @@ def counts(environment: Mapping[str, str]) -> dict[str, int]:
         user=environment["PGUSER"],
         dbname=environment["PGDATABASE"],
     ) as connection:
-        for table in TABLES:
+        for table in (*TABLES, "battery_diagnostic_summaries"):
             row = connection.execute(f"select count(*) from battery.{table}").fetchone()
             assert row
             found[table] = row[0]
@@ -56,7 +56,9 @@ def test_the_demo_ends_with_rows_in_the_three_tables(
     runs = sample_runs().values()
     rows = counts(Server(clone.home).environment())
     assert rows["batteries"] == len({run.barcode.upper() for run in runs})
-    assert rows["battery_summaries"] == sum(run.cycle_count for run in runs)
+    diagnostic = sum(len(run.diagnostic_cycles) for run in runs)
+    assert rows["battery_summaries"] == sum(run.cycle_count for run in runs) - diagnostic
+    assert rows["battery_diagnostic_summaries"] == diagnostic > 0
     assert rows["battery_cycles_interpolated"] > 0
 
 
