@@ -28,7 +28,7 @@ loaded as (
 )
 {%- endmacro %}
 
-{# The CTEs from `pending_parts` to a CTE `column_sets` of one section of these parts: its name in SQL, quoted or a column of theirs. #}
+{# The CTEs from `pending_parts` to a CTE `column_sets` of one section: its name in SQL, quoted or a column of the parts. #}
 {% macro section_column_sets(section, carried=[]) -%}
 {{ loaded_documents() }},
 
