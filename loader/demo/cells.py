@@ -12,6 +12,7 @@ END_OF_LIFE = 0.8 * NOMINAL_CAPACITY  # Ah
 DISCHARGE_CURRENT = 4 * NOMINAL_CAPACITY  # A
 FRESH_RESISTANCE = 0.0165  # ohm
 REST = 300.0  # s, between charge and discharge, and after
+VOLTAGE_RANGE = (2.8, 3.5)  # V, of the points of a discharge, as BEEP's for these cells
 
 _CHAMBER = 30.0  # degC
 
@@ -27,7 +28,6 @@ class Layout(NamedTuple):
     class_name: str
     version: str | None
     columns: tuple[str, ...]  # of cycles_interpolated, in the file's order
-    voltage_range: tuple[float, float]  # V, of the points of a discharge
 
 
 _DATAPATH_COLUMNS = (
@@ -60,10 +60,9 @@ LAYOUTS = {
         "ProcessedCyclerRun",
         "2020.10.19.20-synthetic",
         _LEGACY_COLUMNS,
-        (2.8, 3.5),
     ),
-    "2022.10": Layout(*_ARBIN, _DATAPATH_COLUMNS, (2.0, 3.6)),
-    "2026.2": Layout(*_ARBIN, (*_DATAPATH_COLUMNS, "step_index"), (2.0, 3.6)),
+    "2022.10": Layout(*_ARBIN, _DATAPATH_COLUMNS),
+    "2026.2": Layout(*_ARBIN, (*_DATAPATH_COLUMNS, "step_index")),
 }
 
 
@@ -181,6 +180,7 @@ class Cycle(NamedTuple):
     charging: float  # s
     duration: float  # s, without the pause
     paused: int  # s
+    active_material: float  # share of the negative electrode that still takes part
 
 
 def draws(run: Run, purpose: str) -> random.Random:
@@ -193,10 +193,20 @@ def _fresh_capacity(run: Run) -> float:
     return 1.07 + random.Random(f"{run.seed}/{run.barcode.upper()}").uniform(-0.01, 0.01)
 
 
+def _spare_material(run: Run) -> float:
+    """Give the share of the negative electrode that a cell can lose before its capacity falls.
+
+    A cell lives as long as this lasts, so what it loses a cycle is this by its life. No two cells
+    are coated alike.
+    """
+    return 0.15 * (1 + random.Random(f"{run.seed}/{run.barcode.upper()}/spare").gauss(0, 0.08))
+
+
 def cycles_of(run: Run) -> list[Cycle]:
     """Give the cycles of the summary and the one after, which a file may have begun."""
     draw = draws(run, "cycles")
     fresh = _fresh_capacity(run)
+    spare = _spare_material(run)
     pauses = dict(run.pauses)
     cycles: list[Cycle] = []
     start = 0.0
@@ -223,6 +233,7 @@ def cycles_of(run: Run) -> list[Cycle]:
                 charging=charging,
                 duration=duration,
                 paused=paused,
+                active_material=1 - spare * min(age, 2.0),
             )
         )
         start += cycles[-1].duration + paused

@@ -17,6 +17,8 @@ _NO_SENSOR = {
 }
 _CUT_SHORT = {"layout": "2026.2", "unmeasured": frozenset({"internal_resistance"})}
 
+_EARLY = {9, 10, 99, 100}  # compared by `battery_early_features` and `battery_cycle_differences`
+
 _Row = tuple[str, str, str, int, int, Policy, dict[str, Any]]
 
 # file, barcode, first cycle at, life, cycles, policy, what else is special
@@ -34,10 +36,10 @@ _SET: tuple[_Row, ...] = (
 def write_set(folder: Path) -> list[Path]:
     """Write the demonstration set and give its files' paths, in order of name.
 
-    Six cells in seven files, about 15 MB: three BEEP layouts, one file gzipped, one cell that never
+    Six cells in seven files, about 22 MB: three BEEP layouts, one file gzipped, one cell that never
     falls to 80 %, one tested in two runs (the later file number holds the earlier one), one with
-    three sets of diagnostic cycles. Summaries hold every other cycle,
-    `cycles_interpolated` only cycle 0 and every hundredth, to keep the set small.
+    three sets of diagnostic cycles. Summaries hold every other cycle, `cycles_interpolated` only
+    cycle 0, every hundredth and those that early features compare, to keep the set small.
     The folder is made where it is missing; in an existing one only files of the same names are
     overwritten. The same bytes every time; raises OSError where they cannot be written.
     """
@@ -55,13 +57,14 @@ def sample_runs() -> dict[str, Run]:
     for file, barcode, first, life, cycles, policy, special in _SET:
         ending = ".json.gz" if file == "6_CH6" else ".json"
         last = (cycles,) if special is _CUT_SHORT else ()  # a charge the summary lacks
+        early = () if special is _SECOND_RUN else _EARLY
         runs[f"FastCharge_90000{file}_structure{ending}"] = Run(
             barcode=barcode,
             channel_id=int(file[-1]),
             first_cycle_at=datetime.fromisoformat(first),
             life=life,
             cycle_count=cycles,
-            interpolated=(*range(0, cycles, 100), *last),
+            interpolated=sorted({*range(0, cycles, 100), *early, *last}),
             policy=policy,
             **special,
         )

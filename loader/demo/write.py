@@ -17,6 +17,7 @@ from loader.demo.cells import (
     FRESH_RESISTANCE,
     LAYOUTS,
     NOMINAL_CAPACITY,
+    VOLTAGE_RANGE,
     Cycle,
     Policy,
     Run,
@@ -83,7 +84,7 @@ def _frame(run: Run, cycles: list[Cycle]) -> dict[str, Any]:
         | ({"diagnostic": None} if "step_index" in layout.columns else {})
         | {
             "structuring_parameters": {
-                "v_range": list(layout.voltage_range),
+                "v_range": list(VOLTAGE_RANGE),
                 "resolution": run.points_per_step,
                 "nominal_capacity": NOMINAL_CAPACITY,
                 "full_fast_charge": 0.8,

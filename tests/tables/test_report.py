@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -391,10 +392,10 @@ def test_choosing_a_battery_changes_its_charts_and_tables(
     pictures = []
     for barcode in ("SYN0001A", "SYN0006F"):
         browser.choose(barcode)
-        [(curves, cycles)] = pipeline.database.rows(
+        [(with_points, cycles)] = pipeline.database.rows(
             """
             select
-                (select count(distinct (cycle_index, step_type))
+                (select array_agg(distinct cycle_index)
                 from battery.battery_cycles_interpolated
                 where battery_id = batteries.id and cycle_index > 0),
                 (select count(*) from battery.battery_summaries where battery_id = batteries.id)
@@ -403,7 +404,10 @@ def test_choosing_a_battery_changes_its_charts_and_tables(
             barcode,
         )
         assert browser.text("#chosen-barcode") == barcode
-        assert browser.count("#chart-curves [data-mark='line'] path") == curves
+        chosen = int(browser.js("return document.querySelector('#cycle').value"))
+        eighths = (int(k * (len(with_points) - 1) / 7 + 0.5) for k in range(8))
+        shown = {with_points[eighth] for eighth in eighths} | {chosen}
+        assert browser.count("#chart-curves [data-mark='line'] path") == 2 * len(shown)
         numbers = [int(row.text.split()[0]) for row in browser.all("#cycles tbody tr")]
         assert numbers[0] == 0
         assert numbers[-1] == cycles - 1
@@ -418,11 +422,11 @@ def test_choosing_a_battery_changes_its_charts_and_tables(
     assert not set(pictures[0]) & set(pictures[1])
 
     before = pictures[1][1]
-    assert Select(browser.one("#later")).first_selected_option.text == "700"
+    assert Select(browser.one("#later")).first_selected_option.text == "100"
     browser.pick("#later", "300")
     after = browser.js("return document.querySelector('#chart-difference').innerHTML")
     assert after != before
-    assert "Q(300) \N{MINUS SIGN} Q(100), Ah" in browser.text("#chart-difference")
+    assert "Q(300) \N{MINUS SIGN} Q(10), Ah" in browser.text("#chart-difference")
     browser.click("#next")
     browser.wait("document.querySelector('#chosen-barcode').textContent !== 'SYN0006F'")
 
@@ -483,9 +487,10 @@ def test_dq_dv_integrates_to_the_capacity_and_says_how_it_is_smoothed(
     curve = [(float(row[3]), float(row[4])) for row in rows if row[1] == "300"]
     width = curve[1][0] - curve[0][0]
     [(capacity,)] = pipeline.database.rows(
-        "select discharge_capacity from battery.battery_summaries as summaries inner join"
-        " battery.batteries on battery_id = batteries.id"
-        " where barcode = 'SYN0006F' and cycle_index = 300"
+        "select max(discharge_capacity) - min(discharge_capacity)"
+        " from battery.battery_cycles_interpolated as points"
+        " inner join battery.batteries on battery_id = batteries.id"
+        " where barcode = 'SYN0006F' and cycle_index = 300 and step_type = 'discharge'"
     )
     assert sum(slope for _, slope in curve) * width == pytest.approx(capacity, rel=0.05)
     assert "smoothed by a Gaussian of 1.5 bins" in browser.text("#chart-incremental")
@@ -921,3 +926,33 @@ def test_the_scripts_carried_are_those_the_list_names() -> None:
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in VENDOR.glob("*.js")
     }
     assert dict(listed) == found
+
+
+def test_the_life_told_by_early_cycles_is_that_of_the_analysis(
+    browser: Browser, page: Path, pipeline: Pipeline
+) -> None:
+    name = "predict_cycle_life"
+    assert pipeline.dbt("compile", "--select", name).returncode == 0
+    compiled = (pipeline.project / "target").glob(f"compiled/*/analyses/{name}.sql")
+    columns = "barcode, delta_q_log_variance, predicted_life, cycle_life, mean_error_percent"
+    query = next(compiled).read_text().rstrip().removesuffix(";")
+    cells = pipeline.database.rows(f"select {columns} from ({query}) as cells")
+    known = [(variance, life) for _, variance, _, life, _ in cells if life is not None]
+    assert len(known) >= 5 and len(cells) > len(known)
+    assert {round(error, 1) for *_, error in cells} == {2.4}
+    slope = (log10(cells[0][2]) - log10(cells[-1][2])) / (cells[0][1] - cells[-1][1])
+    assert slope == pytest.approx(-0.57, abs=0.005)
+
+    browser.show(page)
+    assert browser.count("#chart-early circle.battery") == len(cells)
+    hollow = "#chart-early circle.battery[stroke='var(--censored)']"
+    assert browser.count(hollow) == len(cells) - len(known)
+    ends = browser.js("""
+        const svg = document.querySelector("#chart-early svg");
+        const [x, y] = [svg.scale("x"), svg.scale("y")];
+        const path = svg.querySelector("[data-mark='linear-regression'] path:not([stroke='none'])");
+        const ends = [0, path.getTotalLength()].map((length) => path.getPointAtLength(length));
+        return ends.map((end) => [x.invert(end.x), y.invert(end.y)]);
+    """)
+    (left, high), (right, low) = ends
+    assert (low - high) / (right - left) == pytest.approx(slope, rel=0.01)

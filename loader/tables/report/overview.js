@@ -204,6 +204,42 @@ function drawProtocols() {
   });
 }
 
+// The variance model of Severson et al. 2019: both logarithms in base 10, the fit of the batteries whose life is known.
+function drawEarly() {
+  chart("chart-early", (width) => {
+    const known = withLife().filter((one) => data.early[one.number] != null && one.cycle_life > 0)
+      .map((one) => ({ ...one, variance: data.early[one.number], life: Math.log10(one.cycle_life) }));
+    const ended = known.filter((one) => one.reached_end_of_life);
+    if (!known.length) return "No battery here has a life and the points of cycles 10 and 100.";
+    const fitted = ended.length > 2;
+    const [low, high] = d3.extent(known, (one) => one.life), up = [low - 0.06, high + 0.06];
+    const ticks = [1, 10, 100, 1_000, 10_000].flatMap((ten) => [1, 1.5, 2, 3, 5, 7].map((digit) => Math.log10(ten * digit)));
+    return {
+      height: Math.round(Math.max(280, Math.min(420, width * 0.36))), marginLeft: 52,
+      x: axis("log10 of the variance of ΔQ(V), Ah²", { labelAnchor: "center", ticks: width / 110, nice: true, grid: true }),
+      y: axis("Cycle life, cycles", { domain: up, ticks: ticks.filter((log) => log > up[0] && log < up[1]), tickFormat: (log) => whole(10 ** log), grid: true, labelAnchor: "top" }),
+      marks: [
+        fitted ? Plot.linearRegressionY(ended, { x: "variance", y: "life", stroke: "var(--accent)", fill: "var(--accent)", fillOpacity: 0.1, strokeWidth: 1.5 }) : null,
+        Plot.dot(known, {
+          x: "variance", y: "life", r: 4, stroke: (one) => (one.reached_end_of_life ? "var(--accent)" : "var(--censored)"), strokeWidth: 1.5,
+          fill: (one) => (one.reached_end_of_life ? "var(--accent)" : "var(--paper)"),
+        }),
+      ],
+      after: (svg) => svg.querySelectorAll("g[data-mark='dot'] circle").forEach((dot, i) => {
+        dot.dataset.battery = known[i].number;
+        dot.classList.add("battery");
+      }),
+      note: fitted ? "" : "Fewer than three batteries here reached end of life: no fit.",
+      table: () => [["barcode", "delta_q_log_variance", "cycle_life", "reached_end_of_life"],
+        known.map((one) => [one.barcode, one.variance, one.cycle_life, one.reached_end_of_life])],
+      hits: known.map((one) => ({
+        x: one.variance, y: one.life, battery: one.number,
+        text: () => [one.barcode, one.protocol ?? "no protocol", lifeText(one), `log variance ${plain(2)(one.variance)}`],
+      })),
+    };
+  });
+}
+
 // All charts over cycles, which share a stretch of them.
 function drawTrends() {
   drawFade();
@@ -219,4 +255,5 @@ function drawOverview() {
   drawTrends();
   drawLives();
   drawProtocols();
+  drawEarly();
 }

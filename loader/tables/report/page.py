@@ -86,6 +86,7 @@ def _overview(data: Data) -> Row:
         "batteries": data.batteries,
         "lives": lives,
         "deciding": _grouped(data.deciding, place),
+        "early": {place[row["battery_id"]]: row["delta_q_log_variance"] for row in data.early},
         "summaries": _grouped(data.summaries, place),
         "temperatures": data.temperatures,
         "findings": _findings(data, place),

@@ -54,7 +54,8 @@ class Data:
     """What the page is made of. `rejections` is None where the role may not read `raw`.
 
     batteries: a row each. lives: a row of arrays for each battery and measure. deciding: the cycles
-    that decide a life. summaries: rows of the summary. cycles: the points of each battery's cycles,
+    that decide a life. early: the log variance of ΔQ of each battery that has it. summaries: rows
+    of the summary. cycles: the points of each battery's cycles,
     packed for the page, and how many cycles those are. temperatures: the band of all batteries by
     cycle. points: how many are published. unmapped: what files hold and no published column takes.
     build: dbt's last, where known; found: its findings with their rows.
@@ -64,6 +65,7 @@ class Data:
     points: int
     lives: list[Row]
     deciding: list[Row]
+    early: list[Row]
     temperatures: list[Row]
     summaries: list[Row]
     cycles: list[str]
@@ -101,6 +103,7 @@ def collect(
         thinning = Thinning.of(len(ids))
         points = _rows(connection, "points", {"ids": ids})[0]["points"]
         deciding = _rows(connection, "deciding", {"ids": ids})
+        early = _rows_where_there(connection, "early", {"ids": ids}) or []
         step("findings")
         with connection.transaction(force_rollback=True):  # takes its time limit back
             findings = found(connection, build.findings if build else (), batteries)
@@ -119,13 +122,14 @@ def collect(
         step("curves")
         each = [_cycles(connection, id_, marked, thinning) for id_ in ids]
         step("rejections")
-        rejections = _rejections(connection)
+        rejections = _rows_where_there(connection, "rejections")
         unmapped = _rows(connection, "unmapped")
     return Data(
         batteries=batteries,
         points=points,
         lives=lives,
         deciding=deciding,
+        early=early,
         temperatures=temperatures,
         summaries=summaries,
         cycles=[cycles for cycles, _ in each],
@@ -190,9 +194,12 @@ def _batteries(connection: psycopg.Connection, barcodes: Sequence[str]) -> list[
     return [row for row in rows if row["barcode"].upper() in wanted]
 
 
-def _rejections(connection: psycopg.Connection) -> list[Row] | None:
+def _rows_where_there(
+    connection: psycopg.Connection, query: str, values: Row | None = None
+) -> list[Row] | None:
+    """Rows of a query; None where its table is not built or the role may not read it."""
     try:
         with connection.transaction():
-            return _rows(connection, "rejections")
+            return _rows(connection, query, values)
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
         return None
