@@ -54,7 +54,6 @@ def landed(folder: Path) -> list[Any]:
             " md5(document) from files join parts using (file_id, batch) order by name, part_no",
         ),
         rows(folder, "select path, reason, detail from rejections order by path"),
-        rows(folder, "select name from files order by file_id"),
     ]
 
 
