@@ -108,9 +108,9 @@ def points(run: Run, cycles: list[Cycle]) -> dict[str, Values] | None:
     }
     types: list[str] = []
     for number in run.diagnostic_cycles:
-        steps = _steps(run, cycles[number])
-        programs = sorted({step.program for step in steps})
-        for place, (step, block) in enumerate(_blocks(run, cycles[number]), start=1):
+        blocks = list(_blocks(run, cycles[number]))
+        programs = sorted({step.program for step, _ in blocks})
+        for place, (step, block) in enumerate(blocks, start=1):
             count = len(block["voltage"])
             for name in _COLUMNS:
                 known = block[name] if name == "test_time" else single(block[name])

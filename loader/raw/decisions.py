@@ -81,56 +81,44 @@ def barcode_key(text: str) -> str:
     return f"unidentified:{unidentified[1]}" if unidentified else text.upper()
 
 
-def exclude(connection: psycopg.Connection, file: str, reason: str, who: str) -> int:
-    """Let a file count as not landed; gives how many landed files that hits."""
-    connection.execute(
-        """
-        insert into raw.exclusions (file, reason, decided_by) values (%s, %s, %s)
-        on conflict (file) do update set
-            reason = excluded.reason, decided_by = excluded.decided_by, decided_at = now()
-        """,
-        [file_key(file), reason, who],
-    )
-    return _count(connection, _HITS.format(file="%(key)s"), file_key(file))
-
-
-def include(connection: psycopg.Connection, file: str) -> int | None:
-    """Let a file count again; gives how many landed files that hits, None where it did count."""
-    deleted = connection.execute("delete from raw.exclusions where file = %s", [file_key(file)])
-    if not deleted.rowcount:
-        return None
-    return _count(connection, _HITS.format(file="%(key)s"), file_key(file))
-
-
-def exclusions(connection: psycopg.Connection) -> list[Exclusion]:
-    """Give the files that count as not landed, by name."""
-    with connection.cursor(row_factory=class_row(Exclusion)) as cursor:
-        return cursor.execute(
-            f"""
-            select file, reason, decided_by, decided_at, {_HITS.format(file="exclusions.file")}
-                as files
-            from raw.exclusions order by file
-            """
-        ).fetchall()
-
-
 @dataclass(frozen=True)
 class Exclusions:
-    """The three above on one connection, as a landing for Spark has them, too."""
+    """Files that count as not landed; `raw.parquet.Folder` has the same methods."""
 
     connection: psycopg.Connection
 
     def exclude(self, file: str, reason: str, who: str) -> int:
-        """Let a file count as not landed."""
-        return exclude(self.connection, file, reason, who)
+        """Let a file count as not landed; gives how many landed files that hits."""
+        self.connection.execute(
+            """
+            insert into raw.exclusions (file, reason, decided_by) values (%s, %s, %s)
+            on conflict (file) do update set
+                reason = excluded.reason, decided_by = excluded.decided_by, decided_at = now()
+            """,
+            [file_key(file), reason, who],
+        )
+        return self._hits(file)
 
     def include(self, file: str) -> int | None:
-        """Let a file count again."""
-        return include(self.connection, file)
+        """Let a file count again; gives how many landed files that hits, None where it did."""
+        deleted = self.connection.execute(
+            "delete from raw.exclusions where file = %s", [file_key(file)]
+        )
+        return self._hits(file) if deleted.rowcount else None
 
     def exclusions(self) -> list[Exclusion]:
-        """Give the files that count as not landed."""
-        return exclusions(self.connection)
+        """Give the files that count as not landed, by name."""
+        with self.connection.cursor(row_factory=class_row(Exclusion)) as cursor:
+            return cursor.execute(
+                f"""
+                select file, reason, decided_by, decided_at,
+                    {_HITS.format(file="exclusions.file")} as files
+                from raw.exclusions order by file
+                """
+            ).fetchall()
+
+    def _hits(self, file: str) -> int:
+        return _count(self.connection, _HITS.format(file="%(key)s"), file_key(file))
 
 
 def set_cell_type(  # noqa: PLR0913 - one for each column

@@ -114,6 +114,11 @@ class Pipeline:
         """The models without the data tests, which would name what generated data is full of."""
         self.build("--exclude-resource-type", "test", "unit_test", *arguments)
 
+    def analysis(self, name: str) -> str:
+        """The SQL of an analysis as `dbt compile` left it."""
+        folder = self.project / "target" / "compiled" / "battery_elt" / "analyses"
+        return (folder / f"{name}.sql").read_text()
+
     def exclude(self, files: Mapping[str, str]) -> None:
         """Writes the seed excluded_files: file name or sha256, and the reason."""
         with (self.project / "seeds" / "excluded_files.csv").open("w", newline="") as file:

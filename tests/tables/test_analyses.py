@@ -24,8 +24,7 @@ def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def answer(pipeline: Pipeline, name: str) -> list[tuple[Any, ...]]:
-    compiled = pipeline.project / "target" / "compiled" / "battery_elt" / "analyses"
-    return pipeline.database.rows((compiled / f"{name}.sql").read_text())
+    return pipeline.database.rows(pipeline.analysis(name))
 
 
 def test_every_analysis_is_tried_here(pipeline: Pipeline) -> None:
@@ -78,8 +77,8 @@ def test_predict_cycle_life(pipeline: Pipeline) -> None:
                 " reached_end_of_life) values (%s, %s, 200, 200, %s, %s)",
                 (number, barcode, life or 200, life is not None),
             )
-        compiled = pipeline.project / "target" / "compiled" / "battery_elt" / "analyses"
-        rows = connection.execute((compiled / "predict_cycle_life.sql").read_bytes()).fetchall()
+        query = pipeline.analysis("predict_cycle_life")
+        rows = connection.execute(query.encode()).fetchall()
     # published life of the test cell: 1,852
     assert [row[:2] for row in rows] == [
         ("EL150800460514", "Prim. Test"), ("CELL0", None), ("CELL1", None), ("CELL2", None),

@@ -931,11 +931,9 @@ def test_the_scripts_carried_are_those_the_list_names() -> None:
 def test_the_life_told_by_early_cycles_is_that_of_the_analysis(
     browser: Browser, page: Path, pipeline: Pipeline
 ) -> None:
-    name = "predict_cycle_life"
-    assert pipeline.dbt("compile", "--select", name).returncode == 0
-    compiled = (pipeline.project / "target").glob(f"compiled/*/analyses/{name}.sql")
+    assert pipeline.dbt("compile", "--select", "predict_cycle_life").returncode == 0
     columns = "barcode, delta_q_log_variance, predicted_life, cycle_life, mean_error_percent"
-    query = next(compiled).read_text().rstrip().removesuffix(";")
+    query = pipeline.analysis("predict_cycle_life")
     cells = pipeline.database.rows(f"select {columns} from ({query}) as cells")
     known = [(variance, life) for _, variance, _, life, _ in cells if life is not None]
     assert len(known) >= 5 and len(cells) > len(known)

@@ -3,18 +3,6 @@
 -- Filled by `battery_cycles_interpolated`, in the transaction that adds the points (macros/postgres/upkeep.sql).
 with
 
-runs as (
-    select * from {{ ref('int_runs') }}
-),
-
-final as (
-    select
-        runs.file_id,
-        runs.battery_id,
-        runs.cycle_offset,
-        true as has_points
-    from runs
-    where false
-)
+{{ record_of_published_runs('int_runs') }}
 
 select * from final

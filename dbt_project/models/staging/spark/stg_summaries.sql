@@ -51,11 +51,7 @@ numbered as (
 final as (
     select
         numbered.* except (batch_files, batch),
-        numbered.cycle_index is not null
-        and row_number() over (
-            partition by numbered.file_id, numbered.cycle_index
-            order by numbered.summary_index desc
-        ) = 1 as is_latest_of_cycle,
+        {{ is_latest_of_cycle('numbered') }} as is_latest_of_cycle,
         numbered.batch_files,
         numbered.batch
     from numbered
