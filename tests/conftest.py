@@ -32,12 +32,15 @@ def is_setting(name: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together, for they share what they built; those of the clock come last.
+    """Tests of a file stay together, for they share what they built, and those of one cluster do.
+
+    Those of the clock come last.
 
     A group is what pytest-xdist gives to one worker.
     """
     for item in items:
-        group = "clock" if item.get_closest_marker("clock") else item.path.stem
+        marked = (name for name in ("clock", "spark") if item.get_closest_marker(name))
+        group = next(marked, item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: bool(item.get_closest_marker("clock")))
 

@@ -52,7 +52,7 @@ class Folder:
         try:
             import pyarrow.parquet  # noqa: F401, PLC0415  an extra
         except ImportError as error:
-            raise Unavailable(f"{place} needs pyarrow: pip install 'battery-elt[spark]'") from error
+            raise Unavailable(f"{place} needs pyarrow: pip install 'battery-elt[lake]'") from error
         self._ledger = Ledger(self.store)
         self._claimed: bytes = b""
 

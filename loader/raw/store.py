@@ -15,7 +15,7 @@ from typing import Any, Self
 
 S3 = "s3://"
 
-_NEEDS = "{} needs obstore and pyarrow: pip install 'battery-elt[spark]'"
+_NEEDS = "{} needs obstore and pyarrow: pip install 'battery-elt[lake]'"
 _PATIENCE = timedelta(seconds=10)  # with a store that does not answer
 
 

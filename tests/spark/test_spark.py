@@ -17,6 +17,8 @@ from conftest import Database, RunLoader
 from pipeline import Pipeline
 from spark_cluster import Cluster
 
+pytestmark = pytest.mark.spark
+
 PUBLISHED = {
     "batteries": "id, barcode, protocol, channel_id, cycle_life",
     "battery_summaries": "*",
@@ -80,7 +82,7 @@ def build(pipeline: Pipeline, spark: Cluster, landing: Path) -> None:
         env=os.environ | {"SPARK_REMOTE": spark.remote},
         capture_output=True,
         text=True,
-        timeout=220,
+        timeout=580,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]

@@ -75,7 +75,7 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while said not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
