@@ -83,7 +83,8 @@ def write_profile(environment: Mapping[str, str]) -> Path:
     `environment` holds the PG* variables of the server (see `database.connection_environment`): its
     host and database become the defaults of the profile, so that plain `dbt build` finds the
     embedded server. PG* variables set when dbt runs come before them, and no password is written.
-    A profile of an earlier call is written anew, one that somebody edited stays as it is.
+    A profile of an earlier call is written anew, one that somebody edited stays as it is. For a
+    build that needs no server `environment` is empty: then a profile that is there stays, too.
     """
     profile = folder() / "profiles.yml"
     example = (project().parent / "profiles.yml.example").read_text(encoding="utf-8")
@@ -106,7 +107,9 @@ def _with_defaults(profile: str, environment: Mapping[str, str]) -> object:
         target = content["battery_elt"]["outputs"]["default"]
         for key, variable in (("host", "PGHOST"), ("dbname", "PGDATABASE")):
             if str(target[key]).startswith(f"{{{{ env_var('{variable}', "):
-                target[key] = f"{{{{ env_var('{variable}', {_jinja(environment[variable])}) }}}}"
+                default = environment.get(variable)
+                if default is not None:
+                    target[key] = f"{{{{ env_var('{variable}', {_jinja(default)}) }}}}"
     except (yaml.YAMLError, KeyError, TypeError):
         return None  # somebody's own
     return content
@@ -122,12 +125,13 @@ def build(
     arguments: Sequence[str] = (),
     *,
     environment: Mapping[str, str],
-    lock: int,
+    lock: int | None = None,
     stop: Callable[[], int] | None = None,
     stdout: int | None = None,
+    stderr: int | None = None,
     log: Callable[[str], None] | None = None,
 ) -> int:
-    """Runs `dbt build` with more `arguments`, its output going to this terminal or to `stdout`.
+    """Runs `dbt build` with more `arguments`; output goes to this terminal, or as told.
 
     With `log` nothing is shown: it is given each line of dbt's log, a JSON object, as it comes.
 
@@ -144,9 +148,10 @@ def build(
     process = subprocess.Popen(
         _dbt(environment, "build", *form, *arguments),
         env=_environment(environment),
-        pass_fds=[lock],
+        pass_fds=[] if lock is None else [lock],
         stdin=subprocess.DEVNULL if stop else None,
         stdout=subprocess.PIPE if log else stdout,
+        stderr=stderr,
         process_group=0 if stop else None,
     )
     with process, _read_by(log, process.stdout):
@@ -180,7 +185,7 @@ def _environment(connection: Mapping[str, str]) -> dict[str, str]:
     """This process's, but for DBT_*: those are meant for other projects."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     where = {"DBT_TARGET_PATH": str(target()), "DBT_LOG_PATH": str(folder() / "logs")}
-    return {**outside, **connection, **where}
+    return {**outside, **where, **connection}
 
 
 @contextmanager

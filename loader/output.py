@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from loader.build_log import BuildLog, Progress
 from loader.outcome import Listener, Outcome, Run, Summary
+from loader.spark import Engine
 from loader.tables.status import Extent, extent
 from loader.texts import as_json, build_line, line, many, shorten, size, summary_line
 
@@ -49,24 +49,24 @@ class TextOutput:
         self.say(summary_line(summary))
 
     @contextmanager
-    def building(self, connection: psycopg.Connection) -> Iterator[Callable[[str], None] | None]:
+    def building(self, engine: Engine) -> Iterator[Callable[[str], None] | None]:
         """Give what reads dbt's log, and shows how far the build is."""
         if self.verbose:
             yield None
             return
-        self._before = extent(connection)
+        self._before = extent(engine)
         with _build_bar(self.on_terminal) as progress:
             self._log = BuildLog(progress)
             yield self._log.take
 
-    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
+    def built(self, engine: Engine, outcome: str, seconds: float) -> None:
         """Say what failed, then what the build came to."""
         if self._log is None:
             self.say(f"build {outcome} in {seconds:.1f} s")
             return
         if outcome == "failed":
             self.say("\n".join(self._log.failures))
-        self.say(build_line(outcome, seconds, self._log, self._before, extent(connection)))
+        self.say(build_line(outcome, seconds, self._log, self._before, extent(engine)))
 
     def ended(self, summary: Summary, run: Run) -> None:
         """All has been said."""
@@ -91,11 +91,11 @@ class JsonLinesOutput:
     def pushed(self, summary: Summary) -> None:
         """The line at the end tells it."""
 
-    def building(self, connection: psycopg.Connection) -> AbstractContextManager[None]:
+    def building(self, engine: Engine) -> AbstractContextManager[None]:
         """Leave it to dbt: its log is lines of JSON, too."""
         return nullcontext()
 
-    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
+    def built(self, engine: Engine, outcome: str, seconds: float) -> None:
         """Say how the build went."""
         self.event("build", outcome=outcome, seconds=round(seconds, 3))
 
@@ -135,11 +135,11 @@ class JsonOutput:
     def pushed(self, summary: Summary) -> None:
         """Said at the end."""
 
-    def building(self, connection: psycopg.Connection) -> AbstractContextManager[None]:
+    def building(self, engine: Engine) -> AbstractContextManager[None]:
         """Leave it to dbt."""
         return nullcontext()
 
-    def built(self, connection: psycopg.Connection, outcome: str, seconds: float) -> None:
+    def built(self, engine: Engine, outcome: str, seconds: float) -> None:
         """Said at the end."""
 
     def ended(self, summary: Summary, run: Run) -> None:

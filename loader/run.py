@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from loader import dbt, files, push
+from loader import dbt, files, push, spark
 from loader.outcome import Build, Limits, Listener, Run, Summary
 from loader.raw import runs
 from loader.raw.parquet import Folder
@@ -45,7 +45,7 @@ class Output(Protocol):
         """Where dbt's own words go, as subprocess takes it."""
 
     def building(
-        self, connection: psycopg.Connection
+        self, engine: spark.Engine
     ) -> AbstractContextManager[Callable[[str], None] | None]:
         """Who takes dbt's log line by line, as JSON; None where dbt is to speak for itself."""
 
@@ -55,7 +55,7 @@ class Output(Protocol):
     def pushed(self, summary: Summary) -> None:
         """The push is over."""
 
-    def built(self, connection: psycopg.Connection, outcome: Build, seconds: float) -> None:
+    def built(self, engine: spark.Engine, outcome: Build, seconds: float) -> None:
         """The build is over."""
 
     def ended(self, summary: Summary, run: Run) -> None:
@@ -141,6 +141,21 @@ def build(arguments: Sequence[str], output: Output) -> int:
         Zone(connection).prepare()
         runs.wait_to_build(connection, lambda: output.note(_WAITING))
         return _build(connection, arguments, output)
+
+
+def build_on_spark(landing: str, arguments: Sequence[str], output: Output) -> int:
+    """Build the tables of a landing on Spark, as `build` does; gives dbt's exit code.
+
+    Raises store.Unavailable, OSError; ValueError for arguments that are not dbt's.
+    """
+    started = time.monotonic()
+    engine = spark.find(landing)
+    dbt.check_seeds(dbt.project() / "seeds")
+    with output.building(engine) as log:
+        words = [*output.dbt_arguments, *arguments]
+        code = spark.build(engine, words, stdout=output.dbt_output, log=log)
+    output.built(engine, "failed" if code else "succeeded", time.monotonic() - started)
+    return code
 
 
 class Stop:

@@ -55,9 +55,11 @@ def summary_line(done: Summary) -> str:
 
 def build_line(outcome: str, seconds: float, log: BuildLog, before: Extent, after: Extent) -> str:
     """A build in one line: what there is now, what was added, what the tests said."""
-    said = [many(after.batteries or 0, "battery", "batteries")]
-    cycles = (after.cycles or 0) - (before.cycles or 0)
-    said.append(f"{many(abs(cycles), 'cycle')} {'added' if cycles >= 0 else 'removed'}")
+    said = []
+    if after.batteries is not None:
+        cycles = (after.cycles or 0) - (before.cycles or 0)
+        said.append(many(after.batteries, "battery", "batteries"))
+        said.append(f"{many(abs(cycles), 'cycle')} {'added' if cycles >= 0 else 'removed'}")
     said.append(f"{many(log.checks, 'check')} passed")
     if log.warnings:
         said.append(f"{many(len(log.warnings), 'warning')}: {', '.join(log.warnings)}")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli.common import USAGE, database_errors, fail, file_errors, note, say, steps
+from loader.cli.common import USAGE, To, database_errors, fail, file_errors, note, say, steps
 
 app = typer.Typer()
 
@@ -31,22 +31,36 @@ def _build(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="DBT_ARGUMENT", help="As dbt takes them.")
     ] = None,
+    to: To = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", "-t", metavar="NAME", help="Of dbt's profile; `spark` builds a landing."
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show all that dbt says.")
     ] = False,
 ) -> None:
     """Build and test the tables with dbt.
 
-    Runs `dbt build` in the dbt project, on the loader's database; all arguments go to dbt. Shows
-    what failed and one line in the end; dbt's own words are in logs/dbt.log beside the project.
-    Exit code: that of dbt, 1 where a model or a test failed.
+    Runs `dbt build` in the dbt project, on the loader's database or, for what was pushed `--to` a
+    folder, on Spark; all other arguments go to dbt. Shows what failed and one line in the end;
+    dbt's own words are in logs/dbt.log beside the project. Exit code: that of dbt, 1 where a model
+    or a test failed; 3 no database, no Spark.
 
     \b
     Examples:
       loader build
       loader build --select batteries --full-refresh
+      loader build --to ./landing
     """
-    raise typer.Exit(_run_build(arguments or [], verbose=verbose))
+    words = arguments or []
+    if to is None and target != "spark":
+        raise typer.Exit(
+            _run_build([*words, *(["--target", target] if target else [])], verbose=verbose)
+        )
+    raise typer.Exit(_run_build(words, verbose=verbose, landing=_landing(to, target, words)))
 
 
 @app.command(name="docs")
@@ -149,14 +163,31 @@ def _demo(
     print(_NEXT)
 
 
-def _run_build(arguments: list[str], *, verbose: bool = False) -> int:
-    """dbt's exit code."""
+def _run_build(arguments: list[str], *, verbose: bool = False, landing: str | None = None) -> int:
+    """dbt's exit code; on Spark for a landing."""
     from loader import run
     from loader.output import TextOutput
 
     output = TextOutput(say, note, sys.stdout.isatty(), verbose)
     with database_errors(), file_errors():
+        if landing is not None:
+            return run.build_on_spark(landing, arguments, output)
         return run.build(arguments, output)
+
+
+def _landing(to: str | None, target: str | None, arguments: list[str]) -> str:
+    """Where the files for Spark are, as the options say."""
+    from loader import spark
+
+    if target not in {None, spark.TARGET}:
+        raise typer.BadParameter(f"--to is for the target {spark.TARGET}, not {target}")
+    try:
+        landing = to or spark.variables_among(arguments)[0].get("landing")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not landing:
+        raise typer.BadParameter("say where the files have landed: --to FOLDER")
+    return str(landing)
 
 
 def _write_sample(folder: Path) -> None:

@@ -11,6 +11,7 @@ from loader.outcome import Rejection, Run
 from loader.raw import runs
 from loader.raw.parquet import Folder
 from loader.raw.zone import Zone
+from loader.spark import Engine, Spark
 
 _SIZE = """
     select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
@@ -63,9 +64,11 @@ class Extent:
     cycles: int | None = None
 
 
-def extent(connection: psycopg.Connection) -> Extent:
+def extent(engine: Engine) -> Extent:
     """Count the published batteries and cycles."""
-    return Extent(_count(connection, "batteries"), _count(connection, "battery_summaries"))
+    if isinstance(engine, Spark):
+        return Extent(engine.count("battery.batteries"), engine.count("battery.battery_summaries"))
+    return Extent(_count(engine, "batteries"), _count(engine, "battery_summaries"))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ LOADER = PROJECT / "loader"
 
 ROOMS = (
     "formats", "memory", "files", "outcome", "parts", "validate", "server", "raw",
-    "worker", "pool", "push", "dbt", "build_log", "run", "demo", "tables", "texts", "output", "cli",
+    "worker", "pool", "push", "dbt", "build_log", "spark", "run", "demo", "tables", "texts",
+    "output", "cli",
 )  # fmt: skip
 """From the ground up: a room imports those before it, not even a type of those after it."""
 
