@@ -162,6 +162,11 @@ PLANTS = [
         "update battery_staging.stg_sections set shape = 'unknown' where section = 'summary'",
         {"files_have_sections_of_a_known_shape"},
     ),
+    Plant(
+        """update battery_staging.stg_sections set lost_values = '{"paused": 2}'
+        where file_id = 2 and section = 'summary'""",
+        {"no_value_of_a_column_is_lost"},
+    ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
     Plant(
         """update battery.battery_files set first_record_at = null, superseded_by = 1
