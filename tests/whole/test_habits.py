@@ -1,6 +1,7 @@
 """What keeps the project in order: linters, types, compile checks, nothing that does not belong."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -141,6 +142,12 @@ def test_the_version_is_the_same_everywhere(run_loader: RunLoader) -> None:
     assert run_loader("--version").stdout == f"loader {version}\n"
     assert dbt_project["version"] == version
     assert re.findall(r"^## \[(\d.*?)\]", changes, re.MULTILINE)[0] == version
+
+
+def test_tests_of_a_file_are_run_by_one_worker(request: pytest.FixtureRequest) -> None:
+    """Else each builds anew what they share; some releases of pytest drop the groups in silence."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        assert request.node.nodeid.endswith("@test_habits")
 
 
 def test_dbt_sends_no_usage_statistics() -> None:
