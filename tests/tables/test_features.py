@@ -78,6 +78,7 @@ def pipeline(
 
 def labels(pipeline: Pipeline) -> dict[str, str]:
     """BEEP's label of each early feature and the column, as the table's YAML says."""
+    assert pipeline.dbt("parse").returncode == 0
     manifest = json.loads((pipeline.project / "target" / "manifest.json").read_text())
     columns = manifest["nodes"]["model.battery_elt.battery_early_features"]["columns"]
     return {
