@@ -64,7 +64,7 @@ def test_every_odd_file_gets_what_the_list_says_and_no_other_suffers(
 
     alone = Pipeline.create(two_databases[0])
     alone.push(tmp_path / "good")
-    alone.build()
+    alone.build_tables()
     crowd = Pipeline.create(among)
     done = crowd.dbt("build")
     assert done.returncode == 0, done.stdout

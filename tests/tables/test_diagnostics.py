@@ -65,8 +65,12 @@ def pipeline(
             *real_data.glob("beep-2021/PredictionDiagnostics_000107_*.json"),
             *real_data.glob("matr/FastCharge_000002_CH26_structure.json"),
         )
-        pipeline.build_tables()
+        build(pipeline)
         yield pipeline
+
+
+def build(pipeline: Pipeline, *options: str) -> None:
+    pipeline.build_tables("--select", "+marts.diagnostics", *options)
 
 
 def of_battery(pipeline: Pipeline, table: str, barcode: str) -> list[dict[str, Any]]:
@@ -149,7 +153,7 @@ def test_runs_and_parts_and_their_order_make_no_difference(
     for name, run in runs.items():
         demo.write(tmp_path / name, run)
         pipeline.push(tmp_path / name, part_size=1 << 14)
-        pipeline.build_tables()
+        build(pipeline)
     found = tables(pipeline)
     numbers = [row["cycle_index"] for row in pipeline.table("battery_diagnostic_summaries")]
     # the earlier run has the cycles 0 to 19, the last five of them diagnostic ones
@@ -159,7 +163,7 @@ def test_runs_and_parts_and_their_order_make_no_difference(
         compared(pipeline, place, demo.document(run), offset=20 if run is LATER else 0)
     hppc = [row for row in pipeline.table("battery_diagnostic_points") if row["cycle_index"] == 2]
     assert {row["step_index_counter"] for row in hppc} == set(range(1, 48))
-    pipeline.build_tables("--full-refresh")
+    build(pipeline, "--full-refresh")
     assert tables(pipeline) == found
 
 
@@ -193,9 +197,9 @@ def test_every_shape_of_the_sections_gives_the_same_rows(
         changed = {key: value for key, value in document.items() if key not in SECTIONS}
         for section in SECTIONS:
             changed |= shapes.to_shape(section, document[section], shape)
-        path = write(tmp_path / f"FastCharge_{number}.json", changed | {"barcode": shape})
-        pipeline.push(path, part_size=1 << 14)
-    pipeline.build_tables()
+        write(tmp_path / f"FastCharge_{number}.json", changed | {"barcode": shape})
+    pipeline.push(tmp_path, part_size=1 << 14)
+    build(pipeline)
     for table in TABLES:
         batteries: dict[int, list[dict[str, Any]]] = {}
         for row in pipeline.table(table):

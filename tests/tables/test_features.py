@@ -30,6 +30,7 @@ STATISTICS = {
     "abs": "log_sum_of_sizes",
     "square": "log_sum_of_squares",
 }
+FEATURES = ("--select", "+marts.features")
 SPANS = ("2_to_100", "91_to_100")
 
 
@@ -72,7 +73,7 @@ def pipeline(
         pipeline = Pipeline.create(database)
         two_runs = (data / f"FastCharge_91000{n}_CH7_structure.json.gz" for n in (7, 8))
         pipeline.push(folder / "data", *two_runs, part_size=1 << 20)
-        pipeline.build_tables()
+        pipeline.build_tables(*FEATURES)
         yield pipeline
 
 
@@ -380,10 +381,11 @@ def test_features_do_not_depend_on_sampling_parts_or_the_order_of_landing(
         path = tmp_path / f"FastCharge_{number}.json"
         demo.write(path, replace(two, **run))
         pipeline.push(path, part_size=1 << 14)
-        pipeline.build_tables()
+        pipeline.build_tables(*FEATURES)
         steps.append(features(pipeline, "two"))
     assert steps[0]["battery_early_features.delta_q_points"] == 0
     assert steps[1]["battery_early_features.delta_q_points"] == 50
     for every in (1, 7, 1000):
-        pipeline.build_tables("--full-refresh", "--vars", f"sample_every: {every}")
+        sampled = ("--full-refresh", "--vars", f"sample_every: {every}")
+        pipeline.build_tables(*FEATURES, "+battery_cycles_interpolated", *sampled)
         assert features(pipeline, "two") == steps[1], every

@@ -54,6 +54,10 @@ def want(pipeline: Pipeline, *barcodes: str) -> None:
     (pipeline.project / "seeds" / "full_resolution.csv").write_text("\n".join(lines) + "\n")
 
 
+def build(pipeline: Pipeline, *options: str) -> None:
+    pipeline.build_tables("--select", "+battery_points", "+battery_cycles_interpolated", *options)
+
+
 def points(pipeline: Pipeline) -> dict[int, dict[str, Any]]:
     return {row["id"]: row for row in pipeline.table("battery_points")}
 
@@ -74,17 +78,17 @@ def test_every_point_of_a_listed_battery_and_of_no_other_is_published(
     pipeline = Pipeline.create(database)
     for name in ("FastCharge_1.json", "FastCharge_3.json"):
         land(pipeline, tmp_path, name)
-    pipeline.build_tables()
+    build(pipeline)
     assert points(pipeline) == {}, "none by default"
 
     want(pipeline, " two ")
-    pipeline.build_tables()
+    build(pipeline)
     alone = points(pipeline)
     assert barcodes(pipeline) == {"TWO"}
 
     # an earlier run comes: the later one is numbered on
     land(pipeline, tmp_path, "FastCharge_2.json")
-    pipeline.build_tables()
+    build(pipeline)
     both = points(pipeline)
     assert {both[key]["cycle_index"] for key in alone} == {6, 9}
     assert len(both) == 2 * len(alone) == 4 * 60
@@ -93,20 +97,20 @@ def test_every_point_of_a_listed_battery_and_of_no_other_is_published(
             assert {name: both[row["id"]][name] for name in SHARED} == row
     compared(both, file_id=3, document=demo.document(FIRST))
 
-    pipeline.build_tables("--full-refresh")
+    build(pipeline, "--full-refresh")
     assert points(pipeline) == both
 
     # on the other list, which counts as much, in the place of the first; then all; then none
     want(pipeline)
     database.rows("""insert into raw.full_resolution values ('OTHER', 'a test', 'a test')""")
-    pipeline.build_tables()
+    build(pipeline)
     assert barcodes(pipeline) == {"OTHER"}
     want(pipeline, "*")
-    pipeline.build_tables()
+    build(pipeline)
     assert barcodes(pipeline) == {"OTHER", "TWO"}
     want(pipeline)
     database.rows("delete from raw.full_resolution")
-    pipeline.build_tables()
+    build(pipeline)
     assert points(pipeline) == {}
 
 
