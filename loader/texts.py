@@ -139,8 +139,9 @@ def checked(files: Sequence[Checked]) -> str:
         for one in files
         if one.verdict != "same"
     ]
-    same = len(files) - len(lines)
-    return "\n".join([*lines, f"{same:,} of {many(len(files), 'file')} as landed"])
+    landed = [one for one in files if one.verdict != "left over"]
+    same = sum(one.verdict == "same" for one in landed)
+    return "\n".join([*lines, f"{same:,} of {many(len(landed), 'file')} as landed"])
 
 
 def checked_json(files: Sequence[Checked]) -> str:

@@ -38,6 +38,10 @@ class State:
     exclusions: dict[str, Row] = field(default_factory=dict)
     runs: list[Row] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Find files by id without a search."""
+        self.by_id = {row["file_id"]: row for row in self.files.values()}
+
     def apply(self, entry: Row) -> None:
         """Bring in the next entry: the name of one of the methods below, its arguments."""
         getattr(self, f"_{entry['do']}")(**entry["with"])
@@ -48,10 +52,6 @@ class State:
         first = self.reserved[bisect_right(self.reserved, file_id) - 1]
         return file_id - (file_id - first) % FILES_A_BATCH
 
-    def by_id(self, file_id: int) -> Row | None:
-        """The file of that id."""
-        return next((row for row in self.files.values() if row["file_id"] == file_id), None)
-
     def _reserve(self, count: int) -> None:
         self.reserved.append(self.next_id)
         self.next_id += count
@@ -61,6 +61,9 @@ class State:
         there = self.files.get(file["sha256"])
         if there is None or file["file_id"] < there["file_id"]:
             self.files[file["sha256"]] = file
+            self.by_id[file["file_id"]] = file
+            if there:
+                del self.by_id[there["file_id"]]
         self._note(path)
 
     def _note(self, path: Row) -> None:
@@ -94,22 +97,27 @@ class Ledger:
         folded = store.read(_SNAPSHOT)
         self.state = State(**orjson.loads(folded)) if folded else State()
         self._folded = self.state.version if folded else -1
+        self._require_all()
         self.catch_up()
 
     def catch_up(self) -> State:
         """Read the entries that others wrote in the meantime."""
-        after = _NAME.format(self.state.version)
-        numbers = (name.partition("/")[2][:-5] for name in self._store.sizes(_FOLDER, after))
-        for number in sorted(int(one) for one in numbers if one.isdigit()):
-            if number != self.state.version + 1:
-                raise Unavailable(
-                    f"{self._store.place}: entry {self.state.version + 1} of its ledger is gone; "
-                    "bring it back from a copy"
-                )
-            entry = self._store.read(_NAME.format(number))
-            assert entry is not None  # entries are never deleted
+        while entry := self._store.read(_NAME.format(self.state.version + 1)):
             self.state.apply(orjson.loads(entry))
         return self.state
+
+    def _require_all(self) -> None:
+        """Raise Unavailable where an entry is gone: the next would be written in its place."""
+        first = self.state.version
+        names = self._store.sizes(_FOLDER, _NAME.format(first))
+        numbers = (name.partition("/")[2].removesuffix(".json") for name in names)
+        there = {int(one) for one in numbers if one.isdigit()}
+        gone = set(range(first + 1, max(there, default=first) + 1)) - there
+        if gone:
+            raise Unavailable(
+                f"{self._store.place}: entry {min(gone)} of its ledger is gone; "
+                "bring it back from a copy"
+            )
 
     def write(self, verb: str, make: Callable[[State], Row | None]) -> bool:
         """Write what `make` gives for the state as it is; `False` where it gives nothing.

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from loader.files import Rejected
@@ -55,6 +56,8 @@ class Folder:
             raise Unavailable(f"{place} needs pyarrow: pip install 'battery-elt[lake]'") from error
         self._ledger = Ledger(self.store)
         self._claimed: bytes = b""
+        self._paths: dict[str, list[str]] = {}
+        self._paths_as_of = -1
 
     def transaction(self) -> AbstractContextManager[object]:
         """Nothing: what is done is on record when its entry in the ledger is, which comes last."""
@@ -191,7 +194,7 @@ class Folder:
         """The parts of a file in order, as JSON; nothing where it is not landed."""
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        if self._ledger.catch_up().by_id(file_id) is None:
+        if file_id not in self._ledger.catch_up().by_id:
             return
         data = self.store.read(self._object(file_id))
         if data is None:
@@ -207,9 +210,7 @@ class Folder:
 
     def part_size(self, file_id: int) -> int:
         """Into parts of which size (bytes) a landed file was cut."""
-        row = self._ledger.state.by_id(file_id)
-        assert row is not None
-        return int(row["part_size"])
+        return int(self._ledger.state.by_id[file_id]["part_size"])
 
     def whole_files(self) -> list[tuple[int, str, bytes, int, int]]:
         """Id, path, sha256, parts to be there and parts there of each file."""
@@ -228,8 +229,21 @@ class Folder:
     def paths_of(self, file_id: int) -> list[str]:
         """All paths at which a landed content was seen."""
         state = self._ledger.state
-        file = state.by_id(file_id)
-        return [p for p, row in state.paths.items() if file and row["sha256"] == file["sha256"]]
+        if self._paths_as_of != state.version:
+            self._paths, self._paths_as_of = {}, state.version
+            for path, row in state.paths.items():
+                self._paths.setdefault(row["sha256"], []).append(path)
+        return self._paths.get(state.by_id[file_id]["sha256"], [])
+
+    def left_over(self) -> list[tuple[int, str]]:
+        """Id and name of each object of parts that no file on record has.
+
+        A push that died left them, or one that landed what another had at the same time; a push
+        that is going on has some, too.
+        """
+        ours = {self._object(file_id) for file_id in self._ledger.catch_up().by_id}
+        others = ((Path(name).stem, name) for name in self.store.sizes("parts").keys() - ours)
+        return sorted((int(stem), name) for stem, name in others if stem.isdigit())
 
     def totals(self) -> Totals:
         """Count what is landed; bytes as the store has them."""

@@ -19,10 +19,10 @@ from loader.raw.place import Raw
 _PART = 8 * 2**20
 """Bytes of a file compared at a time."""
 
-Verdict = Literal["same", "gone", "changed", "incomplete", "different"]
+Verdict = Literal["same", "gone", "changed", "incomplete", "different", "left over"]
 
 WRONG: tuple[Verdict, ...] = ("changed", "incomplete", "different")
-"""What somebody has to look into; a file that is gone from disk is nothing wrong."""
+"""What somebody has to look into: not a file that is gone from disk, nor parts that none reads."""
 
 _DETAILS: dict[Verdict, str] = {
     "same": "",
@@ -30,6 +30,7 @@ _DETAILS: dict[Verdict, str] = {
     "changed": "the file on disk is not the one that landed: push again",
     "incomplete": "parts are missing: delete its row in raw.files and push again",
     "different": "not what the file says: delete its row in raw.files and push again",
+    "left over": "of a push that died or lost to another; may go while no push is going on",
 }
 
 
@@ -57,6 +58,8 @@ def verify(zone: Raw) -> Iterator[Checked]:
         whole = parts_there == part_count
         verdict = _judge(zone, file_id, sha256) if whole else "incomplete"
         yield Checked(file_id, path, verdict)
+    if isinstance(zone, Folder):
+        yield from (Checked(file_id, name, "left over") for file_id, name in zone.left_over())
 
 
 def _judge(zone: Raw, file_id: int, sha256: bytes) -> Verdict:

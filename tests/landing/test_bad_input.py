@@ -12,7 +12,7 @@ from typing import Any
 import bad_inputs
 import built
 import pytest
-from bad_inputs import KINDS, LANDED, LEFT
+from bad_inputs import KINDS
 from conftest import PROJECT, Database, clean_environment
 from pipeline import TABLES, Pipeline
 
@@ -60,7 +60,9 @@ def test_every_odd_file_gets_what_the_list_says_and_no_other_suffers(
     assert done.returncode == 1, done.stderr
     assert time.monotonic() - started < 60
     assert int(done.stderr.splitlines()[-1]) < 2**20  # kB
-    assert got(json.loads(done.stdout)["files"]) == expected()
+    assert bad_inputs.got(
+        json.loads(done.stdout)["files"]
+    ) == bad_inputs.expected() | dict.fromkeys(GOOD, bad_inputs.LANDED)
 
     alone = Pipeline.create(two_databases[0])
     alone.push(tmp_path / "good")
@@ -74,26 +76,6 @@ def test_every_odd_file_gets_what_the_list_says_and_no_other_suffers(
     assert {
         file: test for file, test in named.items() if file not in warning(done.stdout, test)
     } == {}
-
-
-def got(outcomes: list[dict[str, Any]]) -> dict[str, str]:
-    """By the name as `raw` writes it, or of what is inside a folder."""
-    said = {}
-    for file in outcomes:
-        left = file["reason"] in (files.LINK, files.SIDE_FILE) and file["outcome"] == "skipped"
-        what = (
-            LEFT if left else file["reason"] if file["outcome"] == "rejected" else file["outcome"]
-        )
-        said[file["name"]] = what
-    return said
-
-
-def expected() -> dict[str, str]:
-    names = {kind.file: kind.gets for kind in KINDS} | dict.fromkeys(GOOD, LANDED)
-    names["inside.json"] = names.pop("folder.json")
-    return {
-        os.fsencode(name).decode(errors="backslashreplace"): gets for name, gets in names.items()
-    }
 
 
 def rows(pipeline: Pipeline, table: str) -> list[Any]:

@@ -5,16 +5,18 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import bad_inputs
 import duckdb
 import pytest
 from conftest import Database, RunLoader
 from disk import disk
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
-from pushing import CYCLER, loader, points, two_files, write
+from pushing import CYCLER, loader, points, two_files, wait_until, workers, write
 
 from loader.raw.parquet import LARGEST_PART
 
@@ -149,6 +151,19 @@ def test_what_spark_would_make_null_of_is_rejected(call_loader: RunLoader, tmp_p
     assert counts(said) == (2, 0, 4, 1)
 
 
+def test_every_odd_file_gets_what_it_gets_in_postgresql(
+    call_loader: RunLoader, tmp_path: Path
+) -> None:
+    """But for the numbers that only one of the two can hold."""
+    bad_inputs.make(tmp_path / "data")
+    more = ("--part-size", "32MiB", "--max-file-size", bad_inputs.LIMIT)
+    said = push(call_loader, tmp_path / "data", tmp_path / "to", *more)
+    assert bad_inputs.got(said["files"]) == bad_inputs.expected() | {
+        "10000 digits.json": "a number out of range",
+        "exponent.json": bad_inputs.LANDED,
+    }
+
+
 # ----------------------------------------------------------------------- the commands on a folder
 
 
@@ -182,6 +197,30 @@ def test_what_differs_is_told(call_loader: RunLoader, tmp_path: Path) -> None:
     assert (done.returncode, said) == (1, ["incomplete", "different"])
 
 
+def test_parts_that_no_file_has_are_told(call_loader: RunLoader, tmp_path: Path) -> None:
+    data, to = two_files(tmp_path / "data"), tmp_path / "to"
+    push(call_loader, data, to)
+    (to / "parts" / "batch=1" / "7.parquet").write_bytes(b"what a push that died had written")
+    done = call_loader("verify", "--to", to, env=NOWHERE)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "left over   file 7  parts/batch=1/7.parquet: of a push that died or lost to another; "
+        "may go while no push is going on\n2 of 2 files as landed\n",
+    )
+
+
+def test_a_ledger_with_a_gap_is_not_written_to(call_loader: RunLoader, tmp_path: Path) -> None:
+    data, to = two_files(tmp_path / "data"), tmp_path / "to"
+    push(call_loader, data, to)
+    (to / "ledger" / "snapshot.json").unlink()
+    (to / "ledger" / "000000000002.json").unlink()
+    done = call_loader("push", data, "--to", to, env=NOWHERE)
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"loader: {to}: entry 2 of its ledger is gone; bring it back from a copy\n",
+    )
+
+
 def test_exclusions_are_kept_in_the_folder(call_loader: RunLoader, tmp_path: Path) -> None:
     data, to = two_files(tmp_path / "data"), tmp_path / "to"
     push(call_loader, data, to)
@@ -212,16 +251,36 @@ def test_a_killed_push(
     assert landed(tmp_path) == undisturbed
 
 
-def test_pushes_at_once(
+def test_a_killed_worker(
     call_loader: RunLoader, data: Path, undisturbed: list[Any], tmp_path: Path
 ) -> None:
     command = ("push", data, "--to", tmp_path, "--part-size", "1MiB", "--jobs", "1")
-    with loader(Database(NOWHERE), *command) as one, loader(Database(NOWHERE), *command) as two:
-        for process in (one, two):
-            _, stderr = process.communicate(timeout=60)
+    with loader(Database(NOWHERE), *command) as process:
+        wait_until(lambda: any(tmp_path.glob("parts/*/*")))
+        for worker in workers(process):
+            worker.kill()
+        stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 1  # the bad file's
+    assert "landed 6 files, rejected 1 in " in stdout
+    assert landed(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_pushes_at_once(
+    call_loader: RunLoader, data: Path, undisturbed: list[Any], tmp_path: Path, count: int
+) -> None:
+    command = ("push", data, "--to", tmp_path, "--part-size", "1MiB", "--jobs", "1")
+    with ExitStack() as stack:
+        pushes = [stack.enter_context(loader(Database(NOWHERE), *command)) for _ in range(count)]
+        for process in pushes:
+            _, stderr = process.communicate(timeout=120)
             assert stderr == ""
             assert process.returncode in (0, 1)  # 1: met the bad file first
     assert landed(tmp_path) == undisturbed
+    verified = json.loads(call_loader("verify", "--to", tmp_path, "--json", env=NOWHERE).stdout)
+    verdicts = [one["verdict"] for one in verified]
+    left_over = len(list(tmp_path.glob("parts/*/*"))) - 6
+    assert verdicts == ["same"] * 6 + ["left over"] * left_over
 
 
 def test_a_full_disk(
@@ -290,7 +349,9 @@ def test_a_bucket_holds_what_a_folder_does(
             assert stderr == ""
     again = call_loader(*command, env=s3)
     assert json.loads(again.stdout)["landed"] == 0
-    assert call_loader("verify", "--to", to, env=s3).stdout == "6 of 6 files as landed\n"
+    verified = call_loader("verify", "--to", to, env=s3).stdout.splitlines()
+    assert verified.pop() == "6 of 6 files as landed"
+    assert all(line.startswith("left over ") for line in verified), "of the two pushes at once"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3.items():
             patch.setenv(name, value)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from loader import files
+
 LANDED, LEFT = "landed", "left aside"
 LIMIT = "64MiB"
 """--max-file-size of the push, for a bomb that is quick to make."""
@@ -242,3 +244,22 @@ def make(folder: Path) -> None:
             path.write_bytes(kind.content)
         else:
             kind.content(path)
+
+
+def expected() -> dict[str, str]:
+    """What a push says of each, by the name as the loader writes it."""
+    names = {kind.file: kind.gets for kind in KINDS}
+    names["inside.json"] = names.pop("folder.json")
+    return {
+        os.fsencode(name).decode(errors="backslashreplace"): gets for name, gets in names.items()
+    }
+
+
+def got(outcomes: list[dict[str, Any]]) -> dict[str, str]:
+    """What it said, from its `--json`."""
+    said = {}
+    for file in outcomes:
+        left = file["reason"] in (files.LINK, files.SIDE_FILE) and file["outcome"] == "skipped"
+        rejected = file["outcome"] == "rejected"
+        said[file["name"]] = LEFT if left else file["reason"] if rejected else file["outcome"]
+    return said
