@@ -62,17 +62,18 @@ def body(data: bytes) -> bytes:
 
 def finite(data: bytes) -> Sound:
     """Write null for NaN and the infinities, outside of strings, in JSON valid but for them."""
-    if not any(_suspects(chunk) for _, chunk in chunks(data)):
-        return Sound(data, 0)
-    pieces: list[bytes] = []
-    count = quoted = 0
-    for _, chunk in chunks(data):
+    view = memoryview(data)
+    pieces: list[bytes | memoryview] = []
+    count = quoted = kept = 0
+    for begin, chunk in chunks(data):
         plain = without_escapes(chunk)
-        sound, nulls = _with_nulls(chunk, plain, quoted) if _suspects(chunk) else (chunk, 0)
-        pieces.append(sound)
-        count += nulls
+        if _suspects(chunk):
+            sound, nulls = _with_nulls(chunk, plain, quoted)
+            pieces += [view[kept:begin], sound]
+            count += nulls
+            kept = begin + len(chunk)
         quoted = (quoted + plain.count(b'"')) % 2
-    return Sound(b"".join(pieces), count) if count else Sound(data, 0)
+    return Sound(b"".join([*pieces, view[kept:]]), count) if count else Sound(data, 0)
 
 
 def _suspects(chunk: bytes) -> bool:
