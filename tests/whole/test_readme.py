@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 DEVELOPERS = "pip install -e '.[dev]' && pytest"
 DOCS = "dbt docs serve"
 OWN_FILE = "FastCharge_900007_CH7_structure.json"  # by its name a cell of 1.1 Ah
+NEXT_FILE = "FastCharge_900008_CH8_structure.json"  # there when PM2 starts
 
 
 def commands() -> list[str]:
@@ -93,8 +94,10 @@ def test_every_section_of_the_design_that_is_cited_exists() -> None:
 
 def test_ci_runs_the_command_for_developers() -> None:
     assert DEVELOPERS in commands()
-    lines = (PROJECT / ".ci" / "run").read_text().splitlines()
-    assert lines[-1] == DEVELOPERS
+    steps = "\n".join(
+        DEVELOPERS.split(" && ")
+    )  # a line each, so that a failure of one ends the run
+    assert f"\n{steps}\n" in (PROJECT / ".ci" / "run").read_text()
     assert os.access(PROJECT / ".ci" / "run", os.X_OK)
 
 
@@ -217,6 +220,7 @@ def day(terminal: Terminal) -> Terminal:
             continue  # CI types it, and is running this test with it
         if command == DOCS:
             assert "<title>dbt Docs</title>" in serve_and_fetch(terminal)
+            demo.write(clone / "data" / NEXT_FILE, replace(CELL, barcode="DEMO0002", channel_id=8))
         elif command.startswith("npm install"):
             terminal.folder = clone
             terminal.must(command)
@@ -252,6 +256,10 @@ def test_pm2_runs_the_loader_as_the_page_says(day: Terminal) -> None:
     said = day.outcomes[log].stdout
     assert '"event":"run"' in said and '"outcome":"succeeded"' in said
     assert "last run  succeeded" in day.outcomes["loader status --fail-if-older 1h"].stdout
+    own = "battery_id = (select id from battery.batteries where barcode = 'DEMO0002')"
+    for table in ("battery_summaries", "battery_cycles_interpolated"):
+        query = f"select exists (select from battery.{table} where {own})"
+        assert day.must(f'psql -At -c "{query}"') == "t\n"
 
 
 def test_a_failing_test_is_looked_into_and_put_right_as_the_page_says(day: Terminal) -> None:
@@ -281,7 +289,7 @@ def test_a_day_leaves_nothing_in_the_clone_that_git_would_add(day: Terminal) -> 
         text=True,
         check=True,
     ).stdout.splitlines()
-    own = {f"data/{OWN_FILE}", "data/bad_cell.json"}
+    own = {f"data/{OWN_FILE}", f"data/{NEXT_FILE}", "data/bad_cell.json"}
     assert [name for name in seen if name not in own and not (PROJECT / name).exists()] == []
 
 
