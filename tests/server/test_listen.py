@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 
 import psycopg
 import pytest
-from conftest import RunLoader, free_port, scratch_home
+from conftest import Database, RunLoader, free_port, scratch_home
 
 from loader.server.embedded import Server
 from loader.server.listen import READER, Address
@@ -55,11 +55,15 @@ class Place:
     """A home of its own, the loader there, and a free port."""
 
     home: Path
-    run_loader: RunLoader
+    call_loader: RunLoader
     port: int
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"BATTERY_HOME": str(self.home)}
+
     def loader(self, *args: str) -> CompletedProcess[str]:
-        return self.run_loader(*args, env={"BATTERY_HOME": str(self.home)})
+        return self.call_loader(*args, env=self.environment)
 
     def must(self, *args: str) -> str:
         done = self.loader(*args)
@@ -77,10 +81,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(run_loader: RunLoader) -> Iterator[Place]:
+def place(call_loader: RunLoader) -> Iterator[Place]:
     """Opened to the reader."""
     with scratch_home() as home:
-        place = Place(home, run_loader, free_port())
+        place = Place(home, call_loader, free_port())
         place.must("db", "password")
         place.must("db", "start", "--listen", place.address)
         yield place
@@ -92,9 +96,9 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-def test_it_is_refused_without_a_password(run_loader: RunLoader) -> None:
+def test_it_is_refused_without_a_password(call_loader: RunLoader) -> None:
     with scratch_home() as home:
-        place = Place(home, run_loader, free_port())
+        place = Place(home, call_loader, free_port())
         refused = place.loader("db", "start", "--listen", place.address)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.endswith(
@@ -103,13 +107,14 @@ def test_it_is_refused_without_a_password(run_loader: RunLoader) -> None:
         assert place.must("db", "status").count("listening") == 0
 
 
-def test_the_owner_goes_on_by_the_socket_as_before(place: Place) -> None:
+def test_the_owner_goes_on_by_the_socket_as_before(place: Place, run_loader: RunLoader) -> None:
     opened = place.must("db", "env")
     assert place.must("db", "start", "--listen", "off").count("listening") == 0
     assert place.must("db", "env") == opened
     said = place.must("db", "start", "--listen", place.address)
     assert said.endswith(f", listening on {place.address}\n")
-    assert place.must("db", "psql", "-AXtc", "select 1") == "1\n"
+    said = run_loader("db", "psql", "-AXtc", "select 1", env=place.environment)
+    assert (said.stdout, said.stderr) == ("1\n", "")
 
 
 def test_the_reader_may_but_read_and_nobody_else_comes_in(place: Place) -> None:
@@ -135,9 +140,10 @@ def test_the_reader_may_but_read_and_nobody_else_comes_in(place: Place) -> None:
 
 
 def test_tables_of_builds_to_come_are_readable(place: Place) -> None:
-    place.must("db", "psql", "-qc", "create table battery.later as select 1 as one")
+    owner = Database(Server(place.home).environment())
+    owner.rows("create table battery.later as select 1 as one")
     password = place.must("db", "password").strip()
-    place.must("db", "psql", "-qc", "create table battery.latest as select 2 as two")
+    owner.rows("create table battery.latest as select 2 as two")
     with place.connect(password) as connection:
         assert connection.execute("table battery.later").fetchone() == (1,)
         assert connection.execute("table battery.latest").fetchone() == (2,)
@@ -182,7 +188,9 @@ def test_after_a_kill_it_listens_again(place: Place) -> None:
     place.connect(password).close()
 
 
-def test_a_port_that_is_taken_is_told_and_never_holds_up_a_push(place: Place) -> None:
+def test_a_port_that_is_taken_is_told_and_never_holds_up_a_push(
+    place: Place, run_loader: RunLoader
+) -> None:
     other = free_port()
     with taken(other):
         done = place.loader("db", "start", "--listen", f"127.0.0.1:{other}")
@@ -193,7 +201,7 @@ def test_a_port_that_is_taken_is_told_and_never_holds_up_a_push(place: Place) ->
     assert place.must("db", "status").endswith(f", listening on {place.address}\n")
     place.must("db", "stop")
     with taken(place.port):
-        done = place.loader("status")
+        done = run_loader("status", env=place.environment)
         assert done.returncode == 0
         assert f"{place.address} is taken by another program: not listening there" in done.stderr
     place.must("db", "stop")
@@ -205,9 +213,9 @@ def test_wrong_usage_is_told(place: Place) -> None:
     assert done.stderr == "loader: 'example.org' is no IP address; write 127.0.0.1:5433\n"
 
 
-def test_another_server_is_left_alone(run_loader: RunLoader) -> None:
+def test_another_server_is_left_alone(call_loader: RunLoader) -> None:
     env = {"PGHOST": "db.example"}
     for args in (("db", "password"), ("db", "start", "--listen", "5433")):
-        done = run_loader(*args, env=env)
+        done = call_loader(*args, env=env)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("loader: PG* or DATABASE_URL name another server")

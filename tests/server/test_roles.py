@@ -81,9 +81,9 @@ class Office:
 
 
 @pytest.fixture
-def office(any_database: Database, run_loader: RunLoader) -> Iterator[Office]:
+def office(any_database: Database, call_loader: RunLoader) -> Iterator[Office]:
     for _ in range(2):  # the second time changes nothing
-        done = run_loader("init", "--roles", env=any_database.environment)
+        done = call_loader("init", "--roles", env=any_database.environment)
         assert (done.returncode, done.stderr) == (0, "")
     people = {role: f"{role}_{os.getpid()}" for role in ROLES}
     for role, name in people.items():
@@ -98,21 +98,21 @@ def office(any_database: Database, run_loader: RunLoader) -> Iterator[Office]:
 
 
 def test_everyone_does_their_part_and_no_more(
-    office: Office, run_loader: RunLoader, tmp_path: Path
+    office: Office, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     pipeline = Pipeline.create(office.database)
     files = built.write(tmp_path / "data")
     loads, builds, reads = (office.environment(role) for role in ROLES)
     pipeline.database = Database(builds)
     for some in (files[:2], files):
-        done = run_loader("push", "--settle", "0", *some, env=loads)
+        done = call_loader("push", "--settle", "0", *some, env=loads)
         assert (done.returncode, done.stderr) == (0, "")
-        pipeline.build()
-    pipeline.build("--full-refresh")
-    done = run_loader("status", env=loads)
+        pipeline.build_tables()
+    pipeline.build("--full-refresh")  # with the data tests
+    done = call_loader("status", env=loads)
     assert "3 files in 3 parts" in done.stdout and done.returncode == 0
     page = tmp_path / "report.html"
-    done = run_loader("report", "-o", page, env=reads)
+    done = call_loader("report", "-o", page, env=reads)
     assert (done.returncode, done.stderr) == (0, "")
     assert "TWICE" in page.read_text()
     with psycopg.connect(**libpq(reads)) as connection:
@@ -135,12 +135,12 @@ def libpq(environment: dict[str, str]) -> dict[str, Any]:
 
 
 def test_tables_built_before_go_to_the_transformer(
-    database: Database, run_loader: RunLoader, tmp_path: Path
+    database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     pipeline = Pipeline.create(database)
     pipeline.push(*built.write(tmp_path / "data"))
     pipeline.build_tables()
-    assert run_loader("init", "--roles", env=database.environment).returncode == 0
+    assert call_loader("init", "--roles", env=database.environment).returncode == 0
     try:
         owners = database.rows(
             "select distinct relowner::regrole::text from pg_class"
@@ -152,26 +152,26 @@ def test_tables_built_before_go_to_the_transformer(
 
 
 def test_schemas_made_by_an_administrator_are_enough(
-    any_database: Database, run_loader: RunLoader, tmp_path: Path
+    any_database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     """Managed servers: nobody but the administrator may create anything in the database."""
     with login(any_database) as lab:
         any_database.rows(f"create schema raw authorization {lab}")
         files = built.write(tmp_path / "data")
         environment = any_database.environment | {"PGUSER": lab}
-        done = run_loader("push", "--settle", "0", files[0], env=environment)
+        done = call_loader("push", "--settle", "0", files[0], env=environment)
         assert (done.returncode, done.stderr) == (0, "")
         assert any_database.rows("select name from raw.files") == [(files[0].name,)]
 
 
 def test_a_schema_that_one_may_but_use_is_enough(
-    any_database: Database, run_loader: RunLoader, tmp_path: Path
+    any_database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     with login(any_database) as lab:
         any_database.rows("create schema raw")
         any_database.rows("comment on schema raw is 'of the administrator'")
         any_database.rows(f"grant usage, create on schema raw to {lab}")
-        done = run_loader("init", env=any_database.environment | {"PGUSER": lab})
+        done = call_loader("init", env=any_database.environment | {"PGUSER": lab})
         assert (done.returncode, done.stderr) == (0, "")
         assert any_database.rows("select obj_description('raw'::regnamespace, 'pg_namespace')") == [
             ("of the administrator",)
@@ -179,13 +179,13 @@ def test_a_schema_that_one_may_but_use_is_enough(
 
 
 def test_roles_have_their_rights_on_what_an_upgrade_adds(
-    database: Database, run_loader: RunLoader
+    database: Database, call_loader: RunLoader
 ) -> None:
     try:
-        assert run_loader("init", "--roles", env=database.environment).returncode == 0
+        assert call_loader("init", "--roles", env=database.environment).returncode == 0
         database.rows("drop table raw.exclusions")
         database.rows("comment on table raw.files is 'Layout of an older release.'")
-        assert run_loader("init", env=database.environment).returncode == 0
+        assert call_loader("init", env=database.environment).returncode == 0
         assert database.rows(
             "select has_table_privilege('battery_loader', 'raw.exclusions', 'insert'),"
             " has_table_privilege('battery_transformer', 'raw.exclusions', 'select'),"
@@ -197,7 +197,7 @@ def test_roles_have_their_rights_on_what_an_upgrade_adds(
 
 
 def test_the_owner_of_a_database_who_may_create_roles_sets_them_up(
-    any_database: Database, run_loader: RunLoader
+    any_database: Database, call_loader: RunLoader
 ) -> None:
     """Whoever builds then, the reader reads what comes."""
     with login(any_database, "createrole") as owner, login(any_database) as builder:
@@ -205,11 +205,11 @@ def test_the_owner_of_a_database_who_may_create_roles_sets_them_up(
         any_database.rows(f"alter database {name} owner to {owner}")
         try:
             environment = any_database.environment | {"PGUSER": owner}
-            done = run_loader("init", "--roles", env=environment)
+            done = call_loader("init", "--roles", env=environment)
             assert (done.returncode, done.stderr) == (0, "")
             any_database.rows(f"grant battery_transformer to {builder}")
             for maker in (owner, "battery_transformer", builder):
-                done = run_loader("init", "--roles", env=any_database.environment)
+                done = call_loader("init", "--roles", env=any_database.environment)
                 with any_database.connect() as connection:
                     connection.execute(f"set session authorization {maker}")
                     connection.execute(f"create table battery.{maker} ()")
@@ -244,12 +244,12 @@ def drop_roles(database: Database) -> None:
 
 
 def test_a_loader_that_may_not_lay_out_says_who_may(
-    database: Database, run_loader: RunLoader, tmp_path: Path
+    database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     name = f"nobody_{os.getpid()}"
     database.rows(f"create role {name} login")
     try:
-        done = run_loader("init", env=database.environment | {"PGUSER": name})
+        done = call_loader("init", env=database.environment | {"PGUSER": name})
     finally:
         database.rows(f"drop role {name}")
     assert done.returncode == 3
@@ -257,12 +257,12 @@ def test_a_loader_that_may_not_lay_out_says_who_may(
 
 
 def test_who_may_not_use_what_is_laid_out_is_told_how_to_be_let(
-    database: Database, run_loader: RunLoader
+    database: Database, call_loader: RunLoader
 ) -> None:
-    assert run_loader("init", env=database.environment).returncode == 0
+    assert call_loader("init", env=database.environment).returncode == 0
     with login(database) as lab:
         for command in ("rejections", "exclusions", "status"):
-            done = run_loader(command, env=database.environment | {"PGUSER": lab})
+            done = call_loader(command, env=database.environment | {"PGUSER": lab})
             assert done.returncode == 3
             assert "loader: the database refused: permission denied for schema raw" in done.stderr
             assert "`loader init --roles`" in done.stderr

@@ -36,9 +36,9 @@ SET = {
     "quote_all_identifiers": "on",
     "default_transaction_isolation": "serializable",
     "enable_hashjoin": "off",
-    "statement_timeout": "1ms",
-    "lock_timeout": "1ms",
-    "idle_in_transaction_session_timeout": "1ms",
+    "statement_timeout": "50ms",
+    "lock_timeout": "50ms",
+    "idle_in_transaction_session_timeout": "50ms",
     "idle_session_timeout": "1s",
 }
 
@@ -110,10 +110,10 @@ def foreign(request, server) -> Iterator[Database]:
 
 
 def test_a_database_that_is_not_utf8_is_refused_in_a_sentence(
-    foreign: Database, run_loader, tmp_path
+    foreign: Database, call_loader, tmp_path
 ) -> None:
     for command in (("push", tmp_path), ("status",), ("build",), ("rejections",)):
-        done = run_loader(*command, env=foreign.environment)
+        done = call_loader(*command, env=foreign.environment)
         assert done.returncode == 3
         assert done.stdout == ""
         name = foreign.environment["PGDATABASE"]
