@@ -21,6 +21,8 @@ from loader.outcome import Limits, Listener, Summary
 
 MIB = 1 << 20
 TABLES = ("batteries", "battery_summaries", "battery_cycles_interpolated")
+ONLY_TABLES = ("--select", *(f"+{name}" for name in TABLES))
+"""For a build of these and of what they are made of."""
 
 
 GENERAL = ("--no-use-colors", "--log-level-file", "none")

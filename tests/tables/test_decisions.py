@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import built
 import pytest
 from conftest import Database, RunLoader
-from pipeline import Pipeline
+from pipeline import ONLY_TABLES, Pipeline
 
 from loader.raw import runs
 from loader.raw.decisions import barcode_key, file_key
@@ -27,16 +27,25 @@ def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 Loader = Callable[..., str]
 
 
-@pytest.fixture
-def loader(pipeline: Pipeline, run_loader: RunLoader) -> Loader:
-    """The command; it must succeed."""
-
-    def run(*args: str) -> str:
-        done = run_loader(*args, env=pipeline.database.environment)
+def succeeding(run: RunLoader, pipeline: Pipeline) -> Loader:
+    def loader(*args: str) -> str:
+        done = run(*args, env=pipeline.database.environment)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
-    return run
+    return loader
+
+
+@pytest.fixture
+def loader(pipeline: Pipeline, call_loader: RunLoader) -> Loader:
+    """The command, in this process; it must succeed."""
+    return succeeding(call_loader, pipeline)
+
+
+@pytest.fixture
+def process(pipeline: Pipeline, run_loader: RunLoader) -> Loader:
+    """The same in a process of its own."""
+    return succeeding(run_loader, pipeline)
 
 
 def barcodes(pipeline: Pipeline) -> list[str]:
@@ -73,27 +82,27 @@ def test_a_barcode_is_known_however_it_is_written(said: str, known: str) -> None
 
 
 def test_an_excluded_file_is_out_of_the_tables_until_it_is_included(
-    pipeline: Pipeline, loader: Loader
+    pipeline: Pipeline, process: Loader
 ) -> None:
     before = pipeline.tables()
-    said = loader("exclude", f" data/{NAME}.gz ", "none.json", "--reason", "9.5 V, it's odd")
+    said = process("exclude", f" data/{NAME}.gz ", "none.json", "--reason", "9.5 V, it's odd")
     assert said == (
         f"excluded {NAME}: 1 landed file\n"
         "excluded none.json: no landed file is named so yet\n"
         "next: loader build\n"
     )
-    listed = json.loads(loader("exclusions", "--json"))
+    listed = json.loads(process("exclusions", "--json"))
     assert [(one["file"], one["files"], one["reason"], one["decided_by"]) for one in listed] == [
         (NAME, 1, "9.5 V, it's odd", getpass.getuser()),
         ("none.json", 0, "9.5 V, it's odd", getpass.getuser()),
     ]
     assert "WARN 1 exclusions_name_landed_files" in pipeline.build()
     assert barcodes(pipeline) == ["TWICE"]
-    pipeline.build_tables("--full-refresh")
+    pipeline.build_tables("--full-refresh", *ONLY_TABLES)
     assert barcodes(pipeline) == ["TWICE"]
 
-    assert loader("include", NAME) == f"included {NAME}: 1 landed file\nnext: loader build\n"
-    pipeline.build_tables()
+    assert process("include", NAME) == f"included {NAME}: 1 landed file\nnext: loader build\n"
+    pipeline.build_tables(*ONLY_TABLES)
     after = pipeline.tables()
     for table, rows in before.items():
         assert after[table] == rows
@@ -107,28 +116,28 @@ def test_a_file_is_excluded_by_its_sha256_in_any_case_of_letters(
     )
     said = loader("exclude", sha256, "--reason", "noise")
     assert said.startswith(f"excluded {sha256.lower()}: 1 landed file\n")
-    pipeline.build_tables()
+    pipeline.build_tables(*ONLY_TABLES)
     assert barcodes(pipeline) == ["TWICE"]
 
 
 def test_a_cell_type_that_was_said_comes_before_the_seed(
-    pipeline: Pipeline, loader: Loader
+    pipeline: Pipeline, loader: Loader, process: Loader
 ) -> None:
-    said = loader(
+    said = process(
         *("cell-types", "add", "FastCharge_2*", "--nominal-capacity", "2.5", "--cell", "Lab 7")
     )
     assert said == "FastCharge_2* is a cell of 2.5 Ah: 1 landed file\nnext: loader build\n"
     loader("cell-types", "add", "FastCharge_*", "--nominal-capacity", "1.2")
-    pipeline.build_tables()
+    pipeline.build_tables("--select", "+battery_lives")
     assert capacities(pipeline) == {"ALONE": 2.5, "TWICE": 1.2}
-    listed = json.loads(loader("cell-types", "list", "--json"))
+    listed = json.loads(process("cell-types", "list", "--json"))
     assert [(one["pattern"], one["files"], one["cell"]) for one in listed] == [
         ("FastCharge_*", 3, None),
         ("FastCharge_2*", 1, "Lab 7"),
     ]
-    loader("cell-types", "remove", "FastCharge_2*")
+    process("cell-types", "remove", "FastCharge_2*")
     loader("cell-types", "remove", "FastCharge_*")
-    pipeline.build_tables()
+    pipeline.build_tables("--select", "+battery_lives")
     assert capacities(pipeline) == {"ALONE": 1.1, "TWICE": 1.1}
 
 
@@ -141,17 +150,19 @@ def capacities(pipeline: Pipeline) -> dict[str, float]:
     )
 
 
-def test_batteries_wanted_in_full_are_listed(pipeline: Pipeline, loader: Loader) -> None:
-    said = loader("points", "add", " alone", "--reason", "differential capacity")
+def test_batteries_wanted_in_full_are_listed(process: Loader, loader: Loader) -> None:
+    said = process("points", "add", " alone", "--reason", "differential capacity")
     assert said == "every point of ALONE: it is in the tables\nnext: loader build\n"
     said = loader("points", "add", "nobody", "--reason", "to come")
     assert said.startswith("every point of NOBODY: no battery of that barcode is in the tables yet")
-    listed = json.loads(loader("points", "list", "--json"))
+    listed = json.loads(process("points", "list", "--json"))
     assert [(one["barcode"], one["reason"]) for one in listed] == [
         ("ALONE", "differential capacity"),
         ("NOBODY", "to come"),
     ]
-    assert loader("points", "remove", "Alone") == "every tenth point of ALONE\nnext: loader build\n"
+    assert (
+        process("points", "remove", "Alone") == "every tenth point of ALONE\nnext: loader build\n"
+    )
     loader("points", "remove", "nobody")
     assert loader("points", "list") == "none\n"
 
@@ -179,12 +190,12 @@ def test_batteries_wanted_in_full_are_listed(pipeline: Pipeline, loader: Loader)
     ids=" ".join,
 )
 def test_what_cannot_be_meant_is_wrong_usage(
-    database: Database, run_loader: RunLoader, args: tuple[str, ...]
+    database: Database, call_loader: RunLoader, args: tuple[str, ...]
 ) -> None:
-    done = run_loader(*args, env=database.environment)
+    done = call_loader(*args, env=database.environment)
     assert done.returncode == 2
     assert done.stderr and "Traceback" not in done.stderr
-    done = run_loader("exclusions", env=database.environment)
+    done = call_loader("exclusions", env=database.environment)
     assert done.stdout == "none\n"
 
 

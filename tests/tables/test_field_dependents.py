@@ -78,7 +78,7 @@ def tables(pipeline: Pipeline) -> list[tuple[object, ...]]:
 def test_a_build_leaves_views_keys_and_rights_on_the_published_tables(pipeline: Pipeline) -> None:
     build_on_all(pipeline)
     before, oids = others(pipeline), tables(pipeline)
-    pipeline.build()
+    pipeline.build_tables()
     assert others(pipeline) == before
     assert tables(pipeline) == oids
 
@@ -126,9 +126,9 @@ def test_what_is_remade_alone_keeps_the_views_on_it(pipeline: Pipeline, selectio
         order by 1, 2
     """
     before = pipeline.database.rows(relations)
-    pipeline.build("--full-refresh", "--select", *selection.split())
+    pipeline.build_tables("--full-refresh", "--select", *selection.split())
     assert pipeline.database.rows(relations) == before
-    pipeline.build()
+    pipeline.build_tables()
     assert pipeline.database.rows(relations) == before
 
 

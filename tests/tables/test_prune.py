@@ -28,14 +28,14 @@ PRUNED = [
 
 
 def test_pruning_changes_no_published_row(
-    run_loader: RunLoader, any_database: Database, tmp_path: Path
+    run_loader: RunLoader, call_loader: RunLoader, any_database: Database, tmp_path: Path
 ) -> None:
     for name, run in HISTORY:
         (tmp_path / "data" / name).parent.mkdir(exist_ok=True, parents=True)
         demo.write(tmp_path / "data" / name, run)
     pipeline = Pipeline.create(any_database)
     env = any_database.environment
-    done = run_loader("prune", env=env)
+    done = call_loader("prune", env=env)
     assert (done.returncode, done.stderr) == (
         2, "loader: the tables are not built yet: loader build\n",
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_pruning_changes_no_published_row(
     before = {name: pipeline.table(name) for name in names}
     sizes = any_database.rows("select file_id, part_count from raw.files order by 1")
 
-    listed = run_loader("prune", env=env).stdout.splitlines()
+    listed = call_loader("prune", env=env).stdout.splitlines()
     assert [line.split()[1] for line in listed[:-1]] == PRUNED
     assert listed[-1].startswith("3 files, ") and listed[-1].endswith(" would be pruned by --yes")
     assert any_database.rows("select file_id, part_count from raw.files order by 1") == sizes
@@ -54,14 +54,15 @@ def test_pruning_changes_no_published_row(
     done = run_loader("prune", "--yes", env=env)
     assert done.stdout.splitlines()[:-1] == listed[:-1]
     assert done.stdout.endswith(" pruned\n")
-    for options in ((), ("--full-refresh",)):
-        pipeline.build(*options)
-        assert {name: pipeline.table(name) for name in names} == before
+    pipeline.build()
+    assert {name: pipeline.table(name) for name in names} == before
+    pipeline.build_tables("--full-refresh")
+    assert {name: pipeline.table(name) for name in names} == before
 
-    assert run_loader("prune", env=env).stdout == "0 files, 0 B would be pruned by --yes\n"
-    pushed = run_loader("push", "--settle", "0", tmp_path / "data", env=env)
+    assert call_loader("prune", env=env).stdout == "0 files, 0 B would be pruned by --yes\n"
+    pushed = call_loader("push", "--settle", "0", tmp_path / "data", env=env)
     assert "landed 0 files, skipped 6 in " in pushed.stdout
-    said = run_loader("export", "document", str(listed[0].split()[0]), env=env)
+    said = call_loader("export", "document", str(listed[0].split()[0]), env=env)
     assert (said.returncode, said.stdout) == (2, "")
     assert "was superseded and pruned: its content is gone" in said.stderr
-    assert run_loader("verify", env=env).stdout == "3 of 3 files as landed\n"
+    assert call_loader("verify", env=env).stdout == "3 of 3 files as landed\n"

@@ -45,11 +45,11 @@ def exported(
 
 
 @pytest.fixture
-def export(run_loader: RunLoader, pipeline: Pipeline) -> Callable[..., str]:
+def export(call_loader: RunLoader, pipeline: Pipeline) -> Callable[..., str]:
     """Exports what is asked for, which must succeed; gives the last line."""
 
     def run(*args: str | Path) -> str:
-        done = run_loader("export", "tables", *args, env=pipeline.database.environment)
+        done = call_loader("export", "tables", *args, env=pipeline.database.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()[-1]
 
@@ -210,7 +210,7 @@ def test_chosen_batteries_only(
 
 
 def test_batteries_of_which_a_file_landed_since(
-    pipeline: Pipeline, export: Callable[..., str], run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, export: Callable[..., str], call_loader: RunLoader, tmp_path: Path
 ) -> None:
     rows = pipeline.database.rows("select max(loaded_at) from battery.battery_files")
     latest = rows[0][0].astimezone(UTC)
@@ -219,7 +219,7 @@ def test_batteries_of_which_a_file_landed_since(
     export(tmp_path / "b", "--since", "1h")
     assert parquet.read_metadata(tmp_path / "b" / "batteries.parquet").num_rows == 2
     env = pipeline.database.environment
-    none = run_loader("export", "tables", tmp_path / "c", "--since", "2999-01-01", env=env)
+    none = call_loader("export", "tables", tmp_path / "c", "--since", "2999-01-01", env=env)
     assert (none.returncode, none.stdout) == (2, "")
     assert "no file has landed of all batteries since 2999-01-01" in none.stderr
     assert not (tmp_path / "c").exists()
@@ -229,14 +229,14 @@ def test_batteries_of_which_a_file_landed_since(
 
 
 def test_a_second_export_writes_only_what_is_new(
-    server: Server, tmp_path_factory: pytest.TempPathFactory, run_loader: RunLoader, tmp_path: Path
+    server: Server, tmp_path_factory: pytest.TempPathFactory, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     with built.built(server, tmp_path_factory) as own:
         env = own.database.environment
 
         def export() -> str:
-            done = run_loader("export", "tables", out, env=env)
+            done = call_loader("export", "tables", out, env=env)
             assert done.returncode == 0, done.stderr
             return done.stdout.strip()
 
@@ -289,17 +289,17 @@ NEW = demo.Run(
 
 
 def test_a_folder_holds_one_export(
-    pipeline: Pipeline, run_loader: RunLoader, exported: Path, tmp_path: Path
+    pipeline: Pipeline, call_loader: RunLoader, exported: Path, tmp_path: Path
 ) -> None:
     env = pipeline.database.environment
     before = files(exported)
     for args in (["--format", "csv"], ["--battery", "TWICE"]):
-        done = run_loader("export", "tables", exported, *args, env=env)
+        done = call_loader("export", "tables", exported, *args, env=env)
         assert (done.returncode, done.stdout) == (2, "")
         assert "holds an export of parquet: all batteries; take another folder" in done.stderr
     assert files(exported) == before
     (tmp_path / "datapackage.json").write_text('{"name": "somebody\'s own"}')
-    done = run_loader("export", "tables", tmp_path, env=env)
+    done = call_loader("export", "tables", tmp_path, env=env)
     assert (done.returncode, done.stdout) == (2, "")
     assert "datapackage.json is of another program" in done.stderr
     assert list(files(tmp_path)) == ["datapackage.json"]
@@ -309,10 +309,10 @@ def test_a_folder_holds_one_export(
 
 
 def test_a_battery_that_is_not_there_names_those_that_are_near(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     args = ("export", "tables", tmp_path / "out", "--battery", "twiec")
-    done = run_loader(*args, env=pipeline.database.environment)
+    done = call_loader(*args, env=pipeline.database.environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "loader: no battery is named TWIEC; there is TWICE and 1 more\n"
     assert not (tmp_path / "out").exists()
@@ -320,17 +320,17 @@ def test_a_battery_that_is_not_there_names_those_that_are_near(
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "bdf"])
 def test_tables_that_are_not_built_yet_are_told(
-    database: Database, run_loader: RunLoader, tmp_path: Path, form: str
+    database: Database, call_loader: RunLoader, tmp_path: Path, form: str
 ) -> None:
     args = ("export", "tables", tmp_path / "out", "--format", form)
-    done = run_loader(*args, env=database.environment)
+    done = call_loader(*args, env=database.environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("loader: battery.batteries is not built yet")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_told(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     env = pipeline.database.environment
@@ -339,22 +339,22 @@ def test_a_folder_that_cannot_be_written_is_told(
         (tmp_path / "file" / "in", "Not a directory"),
         (Path("/proc/nowhere"), "No such file or directory"),
     ):
-        done = run_loader("export", "tables", folder, env=env)
+        done = call_loader("export", "tables", folder, env=env)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"loader: {folder}: {why}\n"
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_a_full_disk_leaves_no_half_file_and_the_next_export_goes_on(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path, form: str
+    pipeline: Pipeline, call_loader: RunLoader, tmp_path: Path, form: str
 ) -> None:
     env = pipeline.database.environment
     whole, small = tmp_path / "whole", tmp_path / "small"
-    run_loader("export", "tables", whole, "--format", form, env=env)
+    call_loader("export", "tables", whole, "--format", form, env=env)
     small.mkdir()
     with disk(small) as resize:
         resize(48 * 1024)
-        done = run_loader("export", "tables", small, "--format", form, env=env)
+        done = call_loader("export", "tables", small, "--format", form, env=env)
         assert (done.returncode, done.stdout) == (2, "")
         assert (
             done.stderr.endswith(": No space left on device\n") and "Traceback" not in done.stderr
@@ -365,7 +365,7 @@ def test_a_full_disk_leaves_no_half_file_and_the_next_export_goes_on(
         assert data and data < all_of_it.keys()
         assert {name: there[name] for name in data} == {name: all_of_it[name] for name in data}
         resize(1 << 24)
-        done = run_loader("export", "tables", small, "--format", form, env=env)
+        done = call_loader("export", "tables", small, "--format", form, env=env)
         assert done.returncode == 0, done.stderr
         assert {name: files(small)[name] for name in all_of_it} == all_of_it
 
@@ -397,10 +397,10 @@ parquet.ParquetWriter.write_table = kill
 
 
 def test_bdf_is_a_file_a_run_in_time_order_with_its_own_cycles(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     args = ("export", "tables", tmp_path, "--format", "bdf")
-    done = run_loader(*args, env=pipeline.database.environment)
+    done = call_loader(*args, env=pipeline.database.environment)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
         f"loader: FastCharge_{n}: no test_time, which BDF wants; left out"
@@ -432,15 +432,15 @@ def test_bdf_is_a_file_a_run_in_time_order_with_its_own_cycles(
     )
     assert beside["cell"] == "ALONE" and beside["source_file"] == "FastCharge_2_structure.json"
     assert "interpolated" in beside["rows"]
-    again = run_loader(*args, env=pipeline.database.environment)
+    again = call_loader(*args, env=pipeline.database.environment)
     assert again.stdout == f"wrote 0 files to {tmp_path}, 2 unchanged\n"
     assert again.stderr == done.stderr
 
 
 def test_bdf_of_nothing_ends_with_1(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     args = ("export", "tables", tmp_path, "--format", "bdf", "--battery", "twice")
-    done = run_loader(*args, env=pipeline.database.environment)
+    done = call_loader(*args, env=pipeline.database.environment)
     assert (done.returncode, done.stdout) == (1, f"wrote 0 files to {tmp_path}\n"), done.stderr
     assert list(files(tmp_path)) == ["datapackage.json"]

@@ -36,26 +36,26 @@ def test_a_query_is_shown_as_a_table(run_loader: RunLoader, pipeline: Pipeline) 
     )
 
 
-def test_a_wide_table_keeps_all_its_values(run_loader: RunLoader, pipeline: Pipeline) -> None:
+def test_a_wide_table_keeps_all_its_values(call_loader: RunLoader, pipeline: Pipeline) -> None:
     query = "select * from battery.battery_summaries order by id limit 1"
-    shown = run_loader("sql", query, env=pipeline.database.environment).stdout
+    shown = call_loader("sql", query, env=pipeline.database.environment).stdout
     (row,) = pipeline.table("battery_summaries")[:1]
     assert "…" not in shown
     for name, value in row.items():
         assert name in shown and ("" if value is None else str(value)) in shown
 
 
-def test_a_long_table_says_that_there_is_more(run_loader: RunLoader, pipeline: Pipeline) -> None:
+def test_a_long_table_says_that_there_is_more(call_loader: RunLoader, pipeline: Pipeline) -> None:
     env = pipeline.database.environment
-    whole = run_loader("sql", "select generate_series(1, 200) as n", env=env).stdout
-    cut = run_loader("sql", "select generate_series(1, 201) as n", env=env).stdout
+    whole = call_loader("sql", "select generate_series(1, 200) as n", env=env).stdout
+    cut = call_loader("sql", "select generate_series(1, 201) as n", env=env).stdout
     assert whole.splitlines()[-2] == "│ 200 │"
     assert cut.splitlines()[-2:] == ["└─────┘", "the first 200 rows; --csv has all"]
 
 
-def test_csv_has_every_row_and_digit(run_loader: RunLoader, pipeline: Pipeline) -> None:
+def test_csv_has_every_row_and_digit(call_loader: RunLoader, pipeline: Pipeline) -> None:
     query = "select * from battery.battery_cycles_interpolated order by id; "
-    done = run_loader("sql", "--csv", query, env=pipeline.database.environment)
+    done = call_loader("sql", "--csv", query, env=pipeline.database.environment)
     assert (done.returncode, done.stderr) == (0, "")
     read = list(csv.DictReader(io.StringIO(done.stdout)))
     expected = pipeline.table("battery_cycles_interpolated")
@@ -67,21 +67,21 @@ def test_csv_has_every_row_and_digit(run_loader: RunLoader, pipeline: Pipeline) 
                 assert float(got[name]) == value
 
 
-def test_json_is_an_array_of_objects(run_loader: RunLoader, pipeline: Pipeline) -> None:
+def test_json_is_an_array_of_objects(call_loader: RunLoader, pipeline: Pipeline) -> None:
     env = pipeline.database.environment
     query = """
         select barcode, created_at, cycle_life / 2.0 as half, null as nothing,
             '{"a": 1}'::jsonb as j
         from battery.batteries order by barcode
     """
-    rows = json.loads(run_loader("sql", "--json", query, env=env).stdout)
+    rows = json.loads(call_loader("sql", "--json", query, env=env).stdout)
     created = [row["created_at"].isoformat() for row in pipeline.table("batteries")]
     assert sorted(row.pop("created_at") for row in rows) == sorted(created)
     assert rows == [
         {"barcode": "ALONE", "half": 10.0, "nothing": None, "j": {"a": 1}},
         {"barcode": "TWICE", "half": 15.5, "nothing": None, "j": {"a": 1}},
     ]
-    assert run_loader("sql", "--json", "select 1 where false", env=env).stdout == "[]\n"
+    assert call_loader("sql", "--json", "select 1 where false", env=env).stdout == "[]\n"
 
 
 def test_a_query_comes_from_a_pipe(run_loader: RunLoader, pipeline: Pipeline) -> None:
@@ -102,21 +102,21 @@ def test_a_query_comes_from_a_pipe(run_loader: RunLoader, pipeline: Pipeline) ->
     ],
 )
 def test_a_query_that_cannot_be_is_told(
-    run_loader: RunLoader, pipeline: Pipeline, form: list[str], query: str, said: str
+    call_loader: RunLoader, pipeline: Pipeline, form: list[str], query: str, said: str
 ) -> None:
-    done = run_loader("sql", *form, query, env=pipeline.database.environment)
+    done = call_loader("sql", *form, query, env=pipeline.database.environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("loader: ") and said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_two_forms_at_once_are_refused(run_loader: RunLoader, database: Database) -> None:
-    done = run_loader("sql", "--csv", "--json", "select 1", env=database.environment)
+def test_two_forms_at_once_are_refused(call_loader: RunLoader, database: Database) -> None:
+    done = call_loader("sql", "--csv", "--json", "select 1", env=database.environment)
     assert (done.returncode, done.stderr) == (2, "loader: --csv and --json cannot both be\n")
 
 
-def test_tables_that_are_not_built_yet_are_told(run_loader: RunLoader, database: Database) -> None:
-    done = run_loader("sql", "table battery.batteries", env=database.environment)
+def test_tables_that_are_not_built_yet_are_told(call_loader: RunLoader, database: Database) -> None:
+    done = call_loader("sql", "table battery.batteries", env=database.environment)
     assert done.returncode == 2
     assert done.stderr.endswith("there is no table yet: `loader build` makes them\n")
 
@@ -131,9 +131,9 @@ def test_the_url_leads_libpq_to_the_same_database(
     assert folder == database.environment["PGHOST"]
 
 
-def test_a_url_has_no_password_and_keeps_what_is_odd(run_loader: RunLoader) -> None:
+def test_a_url_has_no_password_and_keeps_what_is_odd(call_loader: RunLoader) -> None:
     odd = "postgresql://a%40b:sec%2Fret@db.example:5433/my%20db?sslmode=require"
-    shown = run_loader("db", "url", env={"DATABASE_URL": odd}).stdout.strip()
+    shown = call_loader("db", "url", env={"DATABASE_URL": odd}).stdout.strip()
     assert shown == "postgresql://a%40b@db.example:5433/my%20db?sslmode=require"
     assert settings.url({"PGHOST": "::1", "PGPORT": "1", "PGUSER": "u", "PGDATABASE": "d"}) == (
         "postgresql://u@[::1]:1/d"

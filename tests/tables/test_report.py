@@ -852,7 +852,7 @@ def test_a_role_that_reads_the_published_tables_is_enough(pipeline: Pipeline) ->
 
 
 def test_battery_chooses_whom_the_page_is_about(
-    pipeline: Pipeline, run_loader: RunLoader, tmp_path: Path
+    pipeline: Pipeline, run_loader: RunLoader, call_loader: RunLoader, tmp_path: Path
 ) -> None:
     file = tmp_path / "two.html"
     environment = pipeline.database.environment
@@ -864,18 +864,18 @@ def test_battery_chooses_whom_the_page_is_about(
     assert re.findall(r'<th scope="row" data-sort="(.*?)"', text) == ["SYN0001A", "SYN0004"]
     assert "SYN0002B" not in text
 
-    unknown = run_loader("report", "-o", file, "--battery", "nobody", env=environment)
+    unknown = call_loader("report", "-o", file, "--battery", "nobody", env=environment)
     assert unknown.returncode == 2
     assert unknown.stderr.startswith("loader: no battery has the barcode nobody; ")
-    nowhere = run_loader("report", "-o", tmp_path / "no" / "file", env=environment)
+    nowhere = call_loader("report", "-o", tmp_path / "no" / "file", env=environment)
     assert nowhere.returncode == 2
     assert nowhere.stderr.endswith("No such file or directory\n")
 
 
 def test_an_empty_database_is_told_what_to_do(
-    database: Database, run_loader: RunLoader, tmp_path: Path
+    database: Database, call_loader: RunLoader, tmp_path: Path
 ) -> None:
-    done = run_loader("report", env=database.environment, cwd=tmp_path)
+    done = call_loader("report", env=database.environment, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
         "loader: there is no battery to report on yet; land files with `loader push FOLDER` and "
