@@ -69,6 +69,21 @@ def document(seed: int) -> dict[str, Any]:
     }
 
 
+def odd_document() -> dict[str, Any]:
+    """Values that are no numbers, cycles that are none, a column longer than the others."""
+    numbers = [1, "2.5", " 3.5 ", -0.0, 1e22, "1e400"]
+    values = [*numbers, True, None, "x", "NaN", "1d", "0x1p3", {}, [1]] * 3
+    cycles = [0, "0", 0.0, 1, "1", None, True, 2.5, 2, 3]
+    points = {
+        "cycle_index": [cycles[place // 5] for place, _ in enumerate(values)],
+        "voltage": values,
+        "test_time": values[::-1],
+        "step_type": [[1.5, True, "a", None, {}, []][place % 6] for place, _ in enumerate(values)],
+        "nobody_knows": [0] * 60,
+    }
+    return document(3) | {"barcode": "odd", "cycles_interpolated": points}
+
+
 def build(pipeline: Pipeline, spark: Cluster, landing: Path) -> None:
     """`dbt build --target spark` as a user runs it, without the tests of the data."""
     only_tables = ("--exclude-resource-type", "test", "unit_test")
@@ -117,6 +132,7 @@ def test_spark_publishes_what_postgresql_does(
     for points in shapes.SHAPES:
         shaped = shapes.reshape(document(1), summary=points, points=points)
         (data / f"{points}.json").write_text(shapes.dumps(shaped | {"barcode": points}))
+    (data / "odd.json").write_text(shapes.dumps(odd_document()))
     pipeline = Pipeline.create(database)
     pipeline.push(data, real_data)
     assert call_loader("push", data, real_data, "--to", landing).returncode == 0

@@ -1,4 +1,3 @@
--- Published is every tenth point, but the start of a cycle and the highest cycle are those of all points.
 with
 
 {{ pending_batches() }},
@@ -7,7 +6,27 @@ with
 
 {{ spark_section_rows('cycles_interpolated', ['cycle_index', 'test_time']) }},
 
+starts_of_parts as (
+    select
+        pending_parts.*,
+        parts.cycle_starts
+    from {{ ref('stg_part_sections') }} as parts
+    inner join pending_parts on parts.file_id = pending_parts.file_id and parts.part_no = pending_parts.part_no
+    where parts.section = 'cycles_interpolated' and pending_parts.shape = 'columnar'
+),
+
 typed as (
+    select
+        starts_of_parts.file_id,
+        start.cycle_index,
+        start.test_time,
+        starts_of_parts.batch_files,
+        starts_of_parts.batch
+    from starts_of_parts
+    cross join lateral inline_outer(starts_of_parts.cycle_starts) as start
+
+    union all
+
     select
         cells.file_id,
         {{ spark_to_double('cells.cycle_index') }} as cycle_index,

@@ -1,3 +1,10 @@
+{%- set every = "case contents.section when 'cycles_interpolated' then " ~ var('sample_every') ~ 'L else 1L end' %}
+
+{#
+    The one place where whole documents are parsed: what is asked of every part, and of tables in columns (as BEEP writes them)
+    the columns, typed: every point of the other sections, every tenth of `cycles_interpolated`.
+#}
+
 with
 
 {{ pending_batches() }},
@@ -10,54 +17,86 @@ loaded as (
     select
         documents.file_id,
         documents.part_no,
-        try_parse_json(documents.document) as document,
-        documents.batch,
-        pending_batches.batch_files
+        documents.first_point as first_row,
+        {{ spark_object('try_parse_json(documents.document)') }} as document,
+        pending_batches.batch_files,
+        documents.batch
     from {{ source('raw', 'documents') }} as documents
     inner join pending_batches on documents.batch = pending_batches.batch
     -- parts that no line of the ledger knows are a push's that died
     inner join landed on documents.file_id = landed.file_id and documents.batch = landed.batch
 ),
 
-owned as (
-    select
-        loaded.*,
-        {%- for section in sections() %}
-        {{ spark_own('loaded.document', section) }} is not null
-        and not is_variant_null({{ spark_own('loaded.document', section) }}) as owns_{{ section }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from loaded
-),
-
+-- what a generator gives is not worked out anew where it is used
 contents as (
-    {%- for section in sections() %}
     select
-        owned.file_id,
-        owned.part_no,
-        '{{ section }}' as section,
-        owned.owns_{{ section }} as is_under_own_key,
-        {{ spark_members('owned.document', section, 'owned.owns_' ~ section) }} as members,
-        case when owned.owns_{{ section }} then {{ spark_array(spark_own('owned.document', section)) }} end as records,
-        owned.batch,
-        owned.batch_files
-    from owned
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        loaded.* except (document, batch_files, batch),
+        content.*,
+        loaded.batch_files,
+        loaded.batch
+    from loaded
+    cross join lateral inline_outer(array(
+        {%- for section in sections() %}
+        named_struct(
+            'section', '{{ section }}',
+            'is_under_own_key', {{ spark_owns('loaded.document', section) }},
+            'members', {{ spark_members('loaded.document', section) }},
+            'records', case when {{ spark_owns('loaded.document', section) }} then {{ spark_array("loaded.document['" ~ section ~ "']") }} end
+        ),
+        {%- endfor %}
+        named_struct('section', 'document', 'is_under_own_key', true, 'members', loaded.document, 'records', null)
+    )) as content
 ),
 
 described as (
     select
-        contents.* except (members, records),
-        contents.members is not null as is_object,
-        transform(
-            map_entries(contents.members),
+        contents.* except (members, records, batch_files, batch),
+        case when contents.section <> 'document' then transform(
+            transform(
+                map_entries(contents.members),
+                member -> named_struct(
+                    'name', member.key,
+                    'value', member.value,
+                    'cells', {{ spark_array('member.value') }},
+                    'inside', {{ spark_object('member.value') }}
+                )
+            ),
             member -> named_struct(
-                'name', member.key,
-                'size', {{ spark_array_size('member.value') }},
-                'inside', {{ spark_object('member.value') }}
+                'name', member.name,
+                'size', nullif(size(member.cells), -1),
+                'inside', member.inside,
+                {%- for kind in ['numbers', 'others'] %}
+                '{{ kind }}', case
+                    when contents.section || '.' || member.name in (
+                        {%- for section, columns in sections().items() %}
+                        {%- for column in (['cycle_index'] if kind == 'numbers' else []) + columns[kind] %}
+                        '{{ section }}.{{ column }}',
+                        {%- endfor %}
+                        {%- endfor %}
+                        ''
+                    )
+                        then transform(
+                            {{ spark_places('0L', 'size(member.cells)', every, 'contents.first_row') }},
+                            place -> {{ (spark_to_double if kind == 'numbers' else spark_to_text)('get(member.cells, cast(place as int))') }}
+                        )
+                end,
+                {%- endfor %}
+                -- published is every tenth point, but the start of a cycle and the highest cycle are those of all points
+                'every_number', case
+                    when contents.section = 'cycles_interpolated' and member.name in ('cycle_index', 'test_time')
+                        then {{ spark_doubles('member.value', 'member.cells') }}
+                end
             )
-        ) as members,
-        transform(contents.records, record -> map_keys({{ spark_object('record') }})) as records
+        ) end as members,
+        transform(contents.records, record -> map_keys({{ spark_object('record') }})) as records,
+        case when contents.section = 'document' then map_keys(contents.members) end as keys,
+        {%- for name in ['barcode', 'protocol', 'channel_id'] %}
+        case when contents.section = 'document' then contents.members['{{ name }}'] end as {{ name }},
+        case when contents.section = 'document' then try_variant_get(contents.members['metadata'], '$.{{ name }}', 'variant') end
+            as metadata_{{ name }},
+        {%- endfor %}
+        contents.batch_files,
+        contents.batch
     from contents
     where contents.is_under_own_key or size(contents.members) > 0
 ),
@@ -66,6 +105,7 @@ shaped as (
     select
         described.*,
         case
+            when described.section = 'document' then 'document'
             when size(described.members) = 0 or size(described.records) = 0 then 'empty'
             when exists(described.members, member -> member.size is not null) then 'columnar'
             when forall(described.records, keys -> keys is not null) then 'records'
@@ -81,10 +121,11 @@ shaped as (
     from described
 ),
 
-sections as (
+final as (
     select
         shaped.file_id,
         shaped.part_no,
+        shaped.first_row,
         shaped.section,
         shaped.is_under_own_key,
         shaped.shape,
@@ -104,28 +145,23 @@ sections as (
             when 'by cycle'
                 then array_distinct(flatten(transform(shaped.members, member -> {{ spark_columns_of_cycle('member.inside') }})))
             when 'indexed columns' then transform(shaped.members, member -> member.name)
+            when 'document' then shaped.keys
         end as column_names,
+        {%- for kind in ['numbers', 'others'] %}
+        map_from_entries(transform(
+            filter(shaped.members, member -> member.{{ kind }} is not null), member -> struct(member.name, member.{{ kind }})
+        )) as {{ kind }},
+        {%- endfor %}
+        {{ spark_cycle_starts('shaped.members') }} as cycle_starts,
+        {%- for name in ['barcode', 'metadata_barcode', 'protocol', 'metadata_protocol'] %}
+        {{ spark_to_text('shaped.' ~ name) }} as {{ name }},
+        {%- endfor %}
+        {%- for name in ['channel_id', 'metadata_channel_id'] %}
+        {{ spark_to_double('shaped.' ~ name) }} as {{ name }},
+        {%- endfor %}
         shaped.batch_files,
         shaped.batch
     from shaped
-),
-
-final as (
-    select * from sections
-
-    union all
-
-    select
-        loaded.file_id,
-        loaded.part_no,
-        'document' as section,
-        true as is_under_own_key,
-        'document' as shape,
-        0 as row_count,
-        map_keys({{ spark_object('loaded.document') }}) as column_names,
-        loaded.batch_files,
-        loaded.batch
-    from loaded
 )
 
 select * from final

@@ -1,5 +1,3 @@
-{%- set measurements = sections().cycles_interpolated.numbers %}
-
 with
 
 {{ pending_batches() }},
@@ -18,22 +16,7 @@ cycles_of_files as (
 
 {{ spark_pending_parts('cycles_interpolated') }},
 
-{{ spark_section_rows(
-    'cycles_interpolated', ['cycle_index'] + measurements + ['step_type'], every=var('sample_every')
-) }},
-
-typed as (
-    select
-        cells.file_id,
-        cells.row_index as point_index,
-        {%- for column in ['cycle_index'] + measurements %}
-        {{ spark_to_double('cells.' ~ column) }} as {{ column }},
-        {%- endfor %}
-        {{ spark_to_text('cells.step_type') }} as step_type,
-        cells.batch_files,
-        cells.batch
-    from cells
-),
+{{ spark_typed_rows('cycles_interpolated', every=var('sample_every')) }},
 
 numbered as (
     select
@@ -45,7 +28,7 @@ numbered as (
 final as (
     select
         numbered.file_id,
-        numbered.point_index,
+        numbered.row_index as point_index,
         numbered.cycle_index,
         case
             when sections.has_time then numbered.time

@@ -15,33 +15,20 @@ sections as (
 
 {{ spark_pending_parts('summary') }},
 
-{{ spark_section_rows('summary', ['cycle_index'] + measurements + ['date_time_iso']) }},
-
-typed as (
-    select
-        cells.file_id,
-        cells.row_index as summary_index,
-        {%- for column in ['cycle_index'] + measurements %}
-        {{ spark_to_double('cells.' ~ column) }} as {{ column }},
-        {%- endfor %}
-        {{ spark_to_timestamp("try_variant_get(cells.date_time_iso, '$', 'string')") }} as date_time_iso,
-        cells.batch_files,
-        cells.batch
-    from cells
-),
+{{ spark_typed_rows('summary') }},
 
 numbered as (
     select
         typed.file_id,
-        typed.summary_index,
+        typed.row_index as summary_index,
         case
             when sections.is_numbered then {{ spark_to_whole_number('typed.cycle_index') }}
-            when typed.summary_index <= 2147483647 then typed.summary_index::integer
+            when typed.row_index <= 2147483647 then typed.row_index::integer
         end as cycle_index,
         {%- for measurement in measurements %}
         typed.{{ measurement }},
         {%- endfor %}
-        typed.date_time_iso,
+        {{ spark_to_timestamp('typed.date_time_iso') }} as date_time_iso,
         typed.batch_files,
         typed.batch
     from typed
