@@ -10,6 +10,9 @@ from typing import Literal
 
 from loader import files
 
+REJECTED, USAGE, NO_DATABASE = 1, 2, 3
+"""Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -18,14 +18,11 @@ from typing import Any, Protocol
 import psycopg
 
 from loader import dbt, files, push, spark
-from loader.outcome import Build, Limits, Listener, Run, Summary
+from loader.outcome import NO_DATABASE, REJECTED, Build, Limits, Listener, Run, Summary
 from loader.raw import runs
 from loader.raw.parquet import Folder
 from loader.raw.zone import Zone
 from loader.server import database
-
-REJECTED, NO_DATABASE = 1, 3
-"""Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
 
 _FILES = ("finishing the files begun; once more rolls them back", "rolling back the files begun")
 _BUILD = ("finishing the build; once more breaks it off", "breaking off the build")

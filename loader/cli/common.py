@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from loader.outcome import NO_DATABASE, USAGE
+
 if TYPE_CHECKING:
     from loader.raw.parquet import Folder
     from loader.raw.place import Raw
     from loader.raw.zone import Zone
-
-REJECTED, USAGE, NO_DATABASE = 1, 2, 3
-"""Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.cli.common import USAGE, Json, database_errors, fail
+from loader.cli.common import Json, database_errors, fail
+from loader.outcome import USAGE
 
 if TYPE_CHECKING:
     import psycopg

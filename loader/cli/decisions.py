@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loader.cli.common import USAGE, Json, To, fail, folder, opened
+from loader.cli.common import Json, To, fail, folder, opened
+from loader.outcome import USAGE
 
 if TYPE_CHECKING:
     from loader.raw.decisions import Exclusions

@@ -12,8 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 from loader.cli.common import (
-    REJECTED,
-    USAGE,
     To,
     database_errors,
     fail,
@@ -23,6 +21,7 @@ from loader.cli.common import (
     parse_duration,
     steps,
 )
+from loader.outcome import REJECTED, USAGE
 
 if TYPE_CHECKING:
     from loader.tables.export import Done

@@ -9,19 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.cli.common import (
-    REJECTED,
-    USAGE,
-    Json,
-    To,
-    fail,
-    folder,
-    landing,
-    opened,
-    parse_duration,
-    say,
-    steps,
-)
+from loader.cli.common import Json, To, fail, folder, landing, opened, parse_duration, say, steps
+from loader.outcome import REJECTED, USAGE
 
 if TYPE_CHECKING:
     import psycopg

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loader.cli.common import USAGE, database_errors, fail, file_errors, note, opened
+from loader.cli.common import database_errors, fail, file_errors, note, opened
+from loader.outcome import USAGE
 
 if TYPE_CHECKING:
     from loader.server import embedded

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from loader.cli.common import USAGE, To, database_errors, fail, file_errors, note, say, steps
+from loader.cli.common import To, database_errors, fail, file_errors, note, say, steps
+from loader.outcome import USAGE
 
 app = typer.Typer()
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import RunLoader, free_port
 from pushing import two_files, write
 
-from loader.cli.common import NO_DATABASE, USAGE
+from loader.outcome import NO_DATABASE, USAGE
 
 NOWHERE = {"BATTERY_HOME": "/dev/null/no server is started"}
 """A build on Spark needs no PostgreSQL: one that started would fail here."""
