@@ -153,7 +153,7 @@ class Text:
             self.data.find(b"[", begin + 1, end) < 0
             and self.data.find(b"{", begin + 1, end) < 0
             and self.data.find(b"\\", begin, end) < 0
-            and self.data.count(b'"', begin, end) % 2 == 0
+            and (self.data.find(b'"', begin, end) < 0 or self.data.count(b'"', begin, end) % 2 == 0)
         )
 
     def _is_plain(self, span: Span) -> bool:
