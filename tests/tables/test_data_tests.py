@@ -167,6 +167,9 @@ PLANTS = [
         where file_id = 2 and section = 'summary'""",
         {"no_value_of_a_column_is_lost"},
     ),
+    Plant(
+        "update raw.files set pruned_at = now() where file_id = 2", {"pruned_files_are_superseded"}
+    ),
     Plant("delete from battery.battery_files where file_id = 2", {"files_are_battery_documents"}),
     Plant(
         """update battery.battery_files set first_record_at = null, superseded_by = 1

@@ -57,6 +57,7 @@ identified as (
         {{ without_gz('files.name') }} as name_without_gz,
         files.sha256,
         files.loaded_at,
+        coalesce(files.is_pruned, false) as is_pruned,
         headers.barcode,
         headers.protocol,
         headers.channel_id,
@@ -103,7 +104,13 @@ compared as (
         superseding.superseded_by as later_version,
         min(identified.file_id) over barcode as battery_id,
         max(
-            case when superseding.superseded_by is null and identified.first_record_at is not null then identified.file_id end
+            case
+                when
+                    superseding.superseded_by is null
+                    and identified.first_record_at is not null
+                    and not identified.is_pruned
+                    then identified.file_id
+            end
         ) over barcode as latest_with_time_stamps
     from identified
     left join superseding on identified.file_id = superseding.file_id
@@ -128,7 +135,8 @@ ordered as (
             partition by judged.battery_id order by judged.first_record_at nulls first, judged.file_id
         ) as run_number
     from judged
-    where judged.superseded_by is null
+    -- of a pruned file nothing is left to publish, whatever becomes of the one that took its place
+    where judged.superseded_by is null and not judged.is_pruned
 ),
 
 -- run after run: a later one is numbered on from the one before, and its throughputs run on

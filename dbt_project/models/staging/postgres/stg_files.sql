@@ -14,7 +14,8 @@ final as (
         files.name,
         encode(files.sha256, 'hex') as sha256,
         files.size_bytes,
-        files.loaded_at
+        files.loaded_at,
+        files.pruned_at is not null as is_pruned
     from files
     -- as arrays, not `not exists`: the planner takes that to leave hardly a row, and then plans for none
     where

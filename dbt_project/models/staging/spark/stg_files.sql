@@ -16,7 +16,8 @@ final as (
         landed.name,
         landed.sha256,
         landed.size_bytes,
-        landed.loaded_at
+        landed.loaded_at,
+        false as is_pruned
     from landed
     where
         {{ without_gz('landed.name') }} not in (select exclusions.file_name from exclusions)

@@ -40,7 +40,9 @@ final as (
         min(key_paths.file_id) as first_seen_in
     from key_paths
     inner join files on key_paths.file_id = files.file_id
-    where not exists (select 1 from mapped_paths where mapped_paths.key_path = key_paths.key_path)
+    where
+        not exists (select 1 from mapped_paths where mapped_paths.key_path = key_paths.key_path)
+        and files.is_pruned is not true
     group by key_paths.key_path
 )
 
