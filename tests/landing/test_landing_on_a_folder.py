@@ -137,6 +137,11 @@ def test_what_spark_would_make_null_of_is_rejected(call_loader: RunLoader, tmp_p
     data = tmp_path / "data"
     write(data / "digits.json", b'{"a": [1, ' + b"1" * 1001 + b"]}")
     write(data / "fits.json", b'{"a": [1, ' + b"1" * 1000 + b"]}")
+    key, text = b'{"%s": 1}', b'{"a": "%s", "b": "%s"}'
+    write(data / "key.json", key % (b"\\\\" + b"x" * 50_000))
+    write(data / "key that fits.json", key % (b'\\"' + b"\xc3\xa9" * 49_999))
+    write(data / "long text.json", text % (b"\\\\", b"x" * 20_000_001))
+    write(data / "long text that fits.json", text % (b'\\\\\\"', b"x" * 20_000_000))
     write(data / "large.json", b'{"a": "' + b"x" * LARGEST_PART + b'"}')
     write(data / "nested.json", b'{"a": ' + b"[" * 1000 + b"]" * 1000 + b"}")
     write(data / "nul.json", b'{"a": "\\u0000", "b": "\\\\u0000"}')
@@ -144,11 +149,13 @@ def test_what_spark_would_make_null_of_is_rejected(call_loader: RunLoader, tmp_p
     said = push(call_loader, data, tmp_path / "to", "--part-size", "192MiB")
     assert {one["name"]: one["reason"] for one in said["files"] if one["reason"]} == {
         "digits.json": "a number out of range",
+        "key.json": "too long a key",
         "large.json": "too large for Spark",
+        "long text.json": "too long a text",
         "nested.json": "too deeply nested",
         "nul.json": "a NUL character",
     }
-    assert counts(said) == (2, 0, 4, 1)
+    assert counts(said) == (4, 0, 6, 1)
 
 
 def test_every_odd_file_gets_what_it_gets_in_postgresql(
@@ -160,6 +167,7 @@ def test_every_odd_file_gets_what_it_gets_in_postgresql(
     said = push(call_loader, tmp_path / "data", tmp_path / "to", *more)
     assert bad_inputs.got(said["files"]) == bad_inputs.expected() | {
         "10000 digits.json": "a number out of range",
+        "long key.json": "too long a key",
         "exponent.json": bad_inputs.LANDED,
     }
 
