@@ -21,6 +21,7 @@ from loader import dbt, files, push, spark
 from loader.outcome import NO_DATABASE, REJECTED, Build, Limits, Listener, Run, Summary
 from loader.raw import runs
 from loader.raw.parquet import Folder
+from loader.raw.store import Unavailable
 from loader.raw.zone import Zone
 from loader.server import database
 
@@ -104,8 +105,16 @@ def run(
     return Ended(code, summary, record.message if summary.lost else "")
 
 
-def land(paths: Iterable[Path], limits: Limits, output: Output, to: str, **which: bool) -> Ended:
-    """Push to a folder or bucket for Spark; `which` as `push.push` takes it.
+def land(
+    paths: Iterable[Path],
+    limits: Limits,
+    output: Output,
+    to: str,
+    *,
+    build: bool = False,
+    **which: bool,
+) -> Ended:
+    """Push to a folder or bucket for Spark, then build; `build` and `which` as `run` takes them.
 
     What is landed is folded into tables at the end, whatever the end. Raises FileNotFoundError for
     a path that is not there; store.Unavailable.
@@ -120,11 +129,22 @@ def land(paths: Iterable[Path], limits: Limits, output: Output, to: str, **which
             summary = push.push(paths, limits, listener, stop, to=to, **which)
         record.note(summary)
         output.pushed(summary)
-        code = _conclude(record, summary, stop, "the folder")
-        record.ended_at = datetime.now(UTC)
-        if not summary.lost:
-            folder.note_run(record)
-            folder.fold()
+        of = None
+        try:
+            if not summary.lost:
+                folder.fold()  # what a build reads
+                of = folder.version()
+            if build and not (summary.lost or stop.signal):
+                _build_landing_if_due(folder, to, record, stop, output)
+            code = _conclude(record, summary, stop, "the folder")
+        except Unavailable as error:
+            record.message = str(error)
+            raise
+        finally:
+            record.ended_at = datetime.now(UTC)
+            if not summary.lost:
+                folder.note_run(record, of)
+                folder.fold()
     output.ended(summary, record)
     return Ended(code, summary, record.message if summary.lost else "")
 
@@ -140,7 +160,9 @@ def build(arguments: Sequence[str], output: Output) -> int:
         return _build(connection, arguments, output)
 
 
-def build_on_spark(landing: str, arguments: Sequence[str], output: Output) -> int:
+def build_on_spark(
+    landing: str, arguments: Sequence[str], output: Output, stop: Stop | None = None
+) -> int:
     """Build the tables of a landing on Spark, as `build` does; gives dbt's exit code.
 
     Raises store.Unavailable, OSError; ValueError for arguments that are not dbt's.
@@ -150,8 +172,9 @@ def build_on_spark(landing: str, arguments: Sequence[str], output: Output) -> in
     dbt.check_seeds(dbt.project() / "seeds")
     with output.building(engine) as log:
         words = [*output.dbt_arguments, *arguments]
-        code = spark.build(engine, words, stdout=output.dbt_output, log=log)
-    output.built(engine, "failed" if code else "succeeded", time.monotonic() - started)
+        code = spark.build(engine, words, stop=stop, stdout=output.dbt_output, log=log)
+    if not (code and stop and stop() > 1):
+        output.built(engine, "failed" if code else "succeeded", time.monotonic() - started)
     return code
 
 
@@ -211,6 +234,17 @@ def _build_if_due(connection: psycopg.Connection, record: Run, stop: Stop, outpu
         return
     runs.note_build(connection, record)
     code = _build(connection, (), output, stop)
+    if not code or stop() < 2:
+        record.build = "failed" if code else "succeeded"
+
+
+def _build_landing_if_due(folder: Folder, to: str, record: Run, stop: Stop, output: Output) -> None:
+    """As `_build_if_due`."""
+    if not folder.build_due():
+        record.build = "not needed"
+        return
+    stop.messages = _BUILD
+    code = build_on_spark(to, (), output, stop)
     if not code or stop() < 2:
         record.build = "failed" if code else "succeeded"
 

@@ -81,10 +81,11 @@ def build(
     engine: Spark,
     arguments: Sequence[str],
     *,
+    stop: Callable[[], int] | None = None,
     stdout: int | None = None,
     log: Callable[[str], None] | None = None,
 ) -> int:
-    """Run `dbt build` on Spark with more `arguments`, output as `dbt.build` has it; its exit code.
+    """Run `dbt build` on Spark with more `arguments`, all else as `dbt.build` has it.
 
     It has a target folder of its own. With `log`, what Spark itself says goes to logs/spark.log.
     Raises store.Unavailable for a profile that does not know Spark.
@@ -100,11 +101,11 @@ def build(
     words = ["--target", TARGET, "--vars", said, *others]
     own = {"DBT_TARGET_PATH": str(dbt.target() / TARGET), "PYTHONWARNINGS": "ignore"}
     if log is None:
-        return dbt.build(words, environment=own, stdout=stdout)
+        return dbt.build(words, environment=own, stop=stop, stdout=stdout)
     noise = dbt.folder() / "logs" / "spark.log"
     noise.parent.mkdir(parents=True, exist_ok=True)
     with noise.open("wb") as file:
-        return dbt.build(words, environment=own, stderr=file.fileno(), log=log)
+        return dbt.build(words, environment=own, stop=stop, stderr=file.fileno(), log=log)
 
 
 def variables_among(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
@@ -130,7 +131,7 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
         typer.Option(
             "--build",
             help="Then build the tables, where files are new or the last build failed. "
-            "Where another run is going on, leave it alone.",
+            "Where another run on the database is going on, leave it alone.",
         ),
     ] = False,
     to: To = None,
@@ -156,14 +157,12 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
       loader push ./data --jobs 4 --max-memory 8GiB
       loader push run1.json run2.json.gz --json
       loader push ./data --build --log-format json
-      loader push ./data --to s3://bucket/prefix
+      loader push ./data --to s3://bucket/prefix --build
     """
     from loader.output import JsonLinesOutput, JsonOutput, TextOutput
 
     if as_json and log_format is LogFormat.JSON:
         raise typer.BadParameter("give --json or --log-format json, not both")
-    if to and build:
-        raise typer.BadParameter("a landing in a folder is built by Spark: push without --build")
     output: RunOutput = TextOutput(say, note, sys.stdout.isatty())
     if as_json:
         output = JsonOutput(say, note)
@@ -178,8 +177,8 @@ def _push(  # noqa: PLR0913, PLR0917  one for each option
         follow_symlinks=follow_symlinks,
         retry_rejected=retry_rejected,
     )
-    if summary.count("landed") and sys.stdout.isatty() and not (as_json or build or to):
-        print("next: loader build")
+    if summary.count("landed") and sys.stdout.isatty() and not (as_json or build):
+        print(f"next: loader build --to {shlex.quote(to)}" if to else "next: loader build")
 
 
 @app.command(name="init")
@@ -224,7 +223,6 @@ def land(
     try:
         with database_errors(output.fail), file_errors(output.fail):
             if to:
-                del which["build"]
                 ended = run.land(paths, limits or _limits(), output, to, **which)
             else:
                 ended = run.run(paths, limits or _limits(), output, **which)

@@ -27,9 +27,14 @@ _NAME = "ledger/{:012}.json"
 
 @dataclass
 class State:
-    """What a landing holds after `version` entries; times are ISO 8601 in UTC."""
+    """What a landing holds after `version` entries; times are ISO 8601 in UTC.
+
+    `changed` is the last entry that tables depend on, `built` the last that a run has built.
+    """
 
     version: int = 0
+    changed: int = 0
+    built: int = -1
     next_id: int = 1
     reserved: list[int] = field(default_factory=list)
     files: dict[str, Row] = field(default_factory=dict)
@@ -46,6 +51,8 @@ class State:
         """Bring in the next entry: the name of one of the methods below, its arguments."""
         getattr(self, f"_{entry['do']}")(**entry["with"])
         self.version += 1
+        if entry["do"] in {"land", "exclude", "include"}:
+            self.changed = self.version
 
     def batch(self, file_id: int) -> int:
         """The batch of a file: the lowest id in it. No two pushes write to one."""
@@ -84,8 +91,9 @@ class State:
     def _include(self, file: str) -> None:
         self.exclusions.pop(file, None)
 
-    def _run(self, row: Row) -> None:
+    def _run(self, row: Row, built: int | None = None) -> None:
         self.runs.append(row | {"run_id": len(self.runs) + 1})
+        self.built = self.built if built is None else built
 
 
 class Ledger:

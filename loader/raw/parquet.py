@@ -255,9 +255,19 @@ class Folder:
             sum(self.store.sizes("parts").values()),
         )
 
-    def note_run(self, run: Run) -> None:
-        """Put a run that has ended on record."""
-        self._ledger.write("run", lambda state: {"row": asdict(run)})
+    def note_run(self, run: Run, of: int | None = None) -> None:
+        """Put a run that has ended on record; it has built what there was at `version` `of`."""
+        built = of if run.build == "succeeded" else None
+        self._ledger.write("run", lambda state: {"row": asdict(run), "built": built})
+
+    def version(self) -> int:
+        """A number that grows with whatever happens to the landing."""
+        return self._ledger.catch_up().version
+
+    def build_due(self) -> bool:
+        """Whether files or exclusions have changed since what the last run has built."""
+        state = self._ledger.catch_up()
+        return bool(state.files) and state.changed > state.built
 
     def last_run(self) -> Run | None:
         """The run that ended last."""

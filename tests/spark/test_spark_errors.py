@@ -79,6 +79,24 @@ def test_a_server_that_is_away(call_loader: RunLoader, landing: Path) -> None:
 
 
 @pytest.mark.spark
+def test_a_push_that_cannot_build_has_landed_all_the_same(
+    call_loader: RunLoader, tmp_path: Path
+) -> None:
+    """And the next one tries again, though nothing is new."""
+    remote = f"sc://127.0.0.1:{free_port()}"
+    env = NOWHERE | {"SPARK_REMOTE": remote}
+    push = ("push", two_files(tmp_path / "data"), "--to", tmp_path / "to", "--build")
+    for landed in ("landed 2 files in ", "landed 0 files, skipped 2 in "):
+        done = call_loader(*push, env=env)
+        assert done.returncode == NO_DATABASE
+        assert landed in done.stdout
+        assert done.stderr.startswith(f"loader: no Spark answers at {remote} ")
+    status = call_loader("status", "--to", tmp_path / "to", env=env).stdout
+    assert "last run  failed, began " in status
+    assert f": landed 0 files; no Spark answers at {remote} " in status
+
+
+@pytest.mark.spark
 def test_a_folder_without_a_landing(call_loader: RunLoader, tmp_path: Path) -> None:
     away = tmp_path / "away"
     assert said(call_loader, "--to", away) == (
