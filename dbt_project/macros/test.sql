@@ -1,5 +1,6 @@
 {#
-    In the place of dbt's own: a test that reads a table which is not there yet, since it was not selected, finds nothing.
+    In the place of dbt's own: a test that reads a table which is not there yet, since it was not selected, finds nothing; and
+    it waits for a lock as long as a model does.
 #}
 {% materialization test, adapter='postgres' -%}
     {%- set missing = [] -%}
@@ -10,6 +11,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if not missing -%}
+        {%- do run_query(wait_a_minute()) -%}
         {{ return(materialization_test_default()) }}
     {%- endif -%}
     {%- do log(model.name ~ ' is left out: not built yet: ' ~ missing | join(', '), info=true) -%}

@@ -77,6 +77,18 @@ def connect(**options: Any) -> psycopg.Connection:  # noqa: ANN401 - psycopg's o
         connection = psycopg.connect(**(_settings(environment) | options))
     except psycopg.Error as error:
         raise DatabaseUnavailable(_unavailable(environment, error)) from None
+    return _prepared(connection)
+
+
+def connect_by(conninfo: str) -> psycopg.Connection:
+    """Connect as `connect` does, in autocommit, by what `conninfo` gave."""
+    try:
+        return _prepared(psycopg.connect(conninfo, autocommit=True))
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(f"No connection to PostgreSQL: {error}") from None
+
+
+def _prepared(connection: psycopg.Connection) -> psycopg.Connection:
     try:
         session.prepare(connection)
     except session.WrongEncoding as error:

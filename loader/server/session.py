@@ -32,6 +32,13 @@ SETTINGS = {
     "idle_session_timeout": "0",
 }
 
+SET = """
+    select set_config(name, wanted.setting, false)
+    from pg_catalog.pg_settings
+    inner join (values {}) as wanted (name, setting) using (name)
+""".format(", ".join(f"('{name}', '{setting}')" for name, setting in SETTINGS.items()))
+"""Sets them; one that the server does not know is left out."""
+
 ENCODING = "UTF8"
 
 
@@ -49,14 +56,7 @@ def prepare(connection: psycopg.Connection) -> None:
             "template0` and name it in PGDATABASE or DATABASE_URL."
         )
     connection.execute("set statement_timeout = 0")  # before the rest is too long for it
-    connection.execute(
-        """
-        select set_config(name, wanted.setting, false)
-        from pg_catalog.pg_settings
-        inner join unnest(%s::text[], %s::text[]) as wanted (name, setting) using (name)
-        """,
-        [list(SETTINGS), list(SETTINGS.values())],
-    )
+    connection.execute(SET)
 
 
 def options(connection: psycopg.Connection, given: str = "") -> str:

@@ -6,13 +6,16 @@ https://arrow.apache.org/adbc/current/driver/postgresql.html
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors, pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from loader.server import session
 from loader.tables import catalog
 
 try:
@@ -44,7 +47,7 @@ class Source:
     def __init__(self, conninfo: str, connection: psycopg.Connection) -> None:
         """Open the connection that reads."""
         self._connection = connection
-        self._adbc = dbapi.connect(conninfo, autocommit=True)
+        self._adbc = _connect(conninfo, connection)
         with self._adbc.cursor() as cursor:
             cursor.execute("set default_transaction_read_only = on")
 
@@ -95,6 +98,25 @@ class Source:
             for relation in catalog.relations(self._connection).values()
             for column in relation.columns
         }
+
+
+def _connect(conninfo: str, connection: psycopg.Connection) -> dbapi.Connection:
+    """Set what a session depends on as it begins, for the driver then asks for the server's types.
+
+    A pooler may refuse that: behind it, afterwards.
+    """
+    given = conninfo_to_dict(conninfo).get("options") or os.environ.get("PGOPTIONS", "")
+    options = session.options(connection, str(given))
+    try:
+        return dbapi.connect(make_conninfo(conninfo, options=options), autocommit=True)
+    except AdbcError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+    adbc = dbapi.connect(conninfo, autocommit=True)
+    with adbc.cursor() as cursor:
+        cursor.execute(session.SET)
+        cursor.fetchall()
+    return adbc
 
 
 def _field(field: pa.Field, column: catalog.Column | None) -> pa.Field:

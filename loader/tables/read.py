@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import psycopg
 from psycopg import sql
 
 from loader.server import database
@@ -31,10 +30,7 @@ class Tables:
     def __init__(self, url: str | None = None) -> None:
         """Connect; see `loader.open`."""
         conninfo = database.conninfo(url)
-        try:
-            self._connection = psycopg.connect(conninfo, autocommit=True)
-        except psycopg.Error as error:
-            raise database.DatabaseUnavailable(f"No connection to PostgreSQL: {error}") from None
+        self._connection = database.connect_by(conninfo)
         self._source = Source(conninfo, self._connection)
 
     def batteries(self) -> pa.Table:

@@ -12,6 +12,7 @@ import pytest
 from conftest import Database, free_port, fresh_database
 from psycopg import sql
 
+import loader
 from loader.server import session
 from loader.server.database import (
     DatabaseUnavailable,
@@ -84,6 +85,16 @@ def test_dbt_gets_the_same(awkward: Database, monkeypatch: pytest.MonkeyPatch) -
         expected = wanted(connection)
     assert {name: theirs[name] for name in expected} == expected
     assert theirs["work_mem"] == str(7 * 1024)
+
+
+def test_python_reads_with_the_same(awkward: Database) -> None:
+    """On both of its connections: the one that asks for columns and the one that reads."""
+    with loader.open() as tables, connect() as connection:
+        rows = tables.query("select name, setting from pg_settings").to_pylist()
+        expected = wanted(connection)
+        assert settings(tables._connection) == expected
+    theirs = {row["name"]: row["setting"] for row in rows}
+    assert {name: theirs[name] for name in expected} == expected
 
 
 def settings(connection) -> dict[str, str]:
@@ -187,5 +198,9 @@ def test_a_pooler_that_takes_no_options_is_worked_with(
     await_server(lambda _: None)
     with connect(autocommit=True) as connection:
         environment = environment_of_dbt(connection)
+    with loader.open() as tables:
+        assert tables.query("select 1 as one, 'a' as letter").to_pylist() == [
+            {"one": 1, "letter": "a"}
+        ]
     assert "PGOPTIONS" not in environment
     assert environment["PGPORT"] == pooled.environment["PGPORT"]

@@ -142,13 +142,19 @@ def test_rows_are_replaced_beside_a_reader_who_did_not_commit(pipeline: Pipeline
     assert [row["barcode"] for row in pipeline.table("battery_files")] == ["TWICE", "TWICE"]
 
 
-def test_a_build_that_waits_for_a_lock_ends_and_says_who_holds_it(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize(
+    ("command", "mode"), [("build", "share"), ("test", "access exclusive")], ids=["model", "test"]
+)
+def test_what_waits_for_a_lock_ends_and_says_who_holds_it(
+    pipeline: Pipeline, command: str, mode: str
+) -> None:
+    """A model waits for a reader's share lock, a test that only reads for one of `vacuum full`."""
     macro = pipeline.project / "macros" / "postgres" / "locks.sql"
     macro.write_text(macro.read_text().replace("'1min'", "'1s'"))
     with pipeline.database.connect(autocommit=False, application_name="a notebook") as holder:
         (pid,) = holder.execute("select pg_backend_pid()").fetchone() or ()
-        holder.execute("lock table battery.battery_lives in share mode")
-        result = pipeline.dbt("build")
+        holder.execute(f"lock table battery.battery_lives in {mode} mode")
+        result = pipeline.dbt(command, "--select", "battery_lives")
         (since,) = holder.execute("select date_trunc('second', now())::text").fetchone() or ()
     assert result.returncode == 1
     assert "canceling statement due to lock timeout" in result.stdout

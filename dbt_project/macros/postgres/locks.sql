@@ -2,7 +2,7 @@
     A build waits a minute for a lock, not for ever: a notebook's or a viewer's open transaction may stay open for days.
 #}
 
-{# Pre-hook, for the transaction of a model or seed. #}
+{# For the transaction of a model, seed or test. #}
 {% macro wait_a_minute() -%}
     set local lock_timeout = '1min'
 {%- endmacro %}
