@@ -74,32 +74,29 @@ def test_a_package_that_is_installed_is_never_written_to(
     before = contents(site_packages)
     data = tmp_path / ODD
     file = built.write(data)[1]
-    for _ in range(2):
-        with odd_home() as home:
-            mine = {
-                "PYTHONPATH": str(site_packages),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "BATTERY_HOME": str(home),
-            }
-            done = run_loader(
-                *("push", "--settle", "0", "--build", file),
-                env=mine | OF_OTHER_PROJECTS,
-                cwd=tmp_path,
-            )
+    with odd_home() as home, odd_home() as other_home:
+        mine = {
+            "PYTHONPATH": str(site_packages),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "BATTERY_HOME": str(home),
+        }
+        theirs = mine | {"BATTERY_HOME": str(other_home)}
+        push = ("push", "--settle", "0", "--build", file)
+        for command, user in ((push, mine), (SEED, theirs)):
+            done = run_loader(*command, env=user | OF_OTHER_PROJECTS, cwd=tmp_path)
             assert done.returncode == 0, done.stdout + done.stderr
-            points = "select barcode from battery.batteries"
-            done = run_loader("sql", "--csv", points, env=mine, cwd=tmp_path)
-            assert done.stdout.splitlines() == ["barcode", "ALONE"]
-            done = run_loader("report", env=mine, cwd=data)
-            assert done.returncode == 0, done.stderr
-            assert sorted(
-                path.name for path in (home / "dbt").iterdir() if path.name[0] != "."
-            ) == [
-                "logs",
-                "profiles.yml",
-                "target",
-            ]
-            assert "dbt Docs" in page_of_docs(mine, tmp_path)
+            own = Path(user["BATTERY_HOME"], "dbt")
+            written = sorted(path.name for path in own.iterdir() if path.name[0] != ".")
+            assert written == ["logs", "profiles.yml", "target"]
+        for user, query, answer in (
+            (mine, "select barcode from battery.batteries", "ALONE"),
+            (theirs, "select count(*) > 0 from battery_staging.cell_types", "t"),
+        ):
+            done = run_loader("sql", "--csv", query, env=user, cwd=tmp_path)
+            assert done.stdout.splitlines()[1:] == [answer]
+        done = run_loader("report", env=mine, cwd=data)
+        assert done.returncode == 0, done.stderr
+        assert "dbt Docs" in page_of_docs(mine, tmp_path)
     assert contents(site_packages) == before
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import one_model
 import pytest
-from conftest import PROJECT, Database, clean_environment
+from conftest import PROJECT, Database, RunLoader, clean_environment
 from pipeline import Pipeline
 from pushing import copying_held_up, two_files, wait_until, write
 
@@ -31,8 +31,9 @@ AT_THE_GATE = (
 class Runs:
     """The loader beside a dbt project of one model, on a database."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, call_loader: RunLoader) -> None:
         self.database = database
+        self.call_loader = call_loader
         self.data = folder / "data"
         self.model = folder / one_model.MODEL
         self.data.mkdir()
@@ -65,6 +66,11 @@ class Runs:
         with self.start(*args) as process:
             said, _ = process.communicate(timeout=60)
             return process.returncode, said
+
+    def call(self, *args: str | Path) -> tuple[int, str]:
+        """The same in this process, where nothing is built."""
+        done = self.call_loader(*args, env=self.database.environment)
+        return done.returncode, done.stdout + done.stderr
 
     def push(self) -> tuple[int, str | None]:
         """Exit code of a push by the clock, and what became of the build."""
@@ -99,8 +105,8 @@ def database(lone_database: Database) -> Database:
 
 
 @pytest.fixture
-def runs(database: Database, tmp_path: Path) -> Runs:
-    return Runs(database, tmp_path)
+def runs(database: Database, tmp_path: Path, call_loader: RunLoader) -> Runs:
+    return Runs(database, tmp_path, call_loader)
 
 
 def until_it_says(process: subprocess.Popen[str], text: str) -> None:
@@ -148,7 +154,7 @@ def test_a_run_leaves_another_alone_and_says_so(runs: Runs) -> None:
         assert code == 0
         assert said.startswith("run 1 has been going on since ")
         assert runs.database.rows("select count(*) from raw.runs") == [(1,)]
-        assert "last run  going on, began " in runs.loader("status")[1]
+        assert "last run  going on, began " in runs.call("status")[1]
         process.kill()
 
 
@@ -158,7 +164,7 @@ def test_a_run_that_died_is_on_record_and_holds_up_no_other(runs: Runs) -> None:
             wait_for_worker()
             process.kill()
             process.wait()
-            wait_until(lambda: "last run  broken off, began" in runs.loader("status")[1])
+            wait_until(lambda: "last run  broken off, began" in runs.call("status")[1])
         assert runs.loader("push", runs.data)[0] == 0
     outcomes = runs.database.rows("select outcome, landed from raw.runs order by run_id")
     assert outcomes[0] == ("broken off", None)
@@ -234,7 +240,7 @@ def test_a_signal_while_files_are_in_hand_leaves_the_build_to_the_next_run(runs:
 def test_a_mistyped_path_is_an_error_of_its_command_and_no_run(runs: Runs) -> None:
     code, said = runs.loader("push", "--build", runs.data / "away")
     assert (code, said) == (2, f"loader: {runs.data}/away: no such file or folder\n")
-    assert "last run  none\n" in runs.loader("status")[1]
+    assert "last run  none\n" in runs.call("status")[1]
 
 
 def test_a_run_whose_worker_lost_the_database_is_on_record(runs: Runs) -> None:
@@ -248,30 +254,30 @@ def test_a_run_whose_worker_lost_the_database_is_on_record(runs: Runs) -> None:
     assert process.returncode == 3
     assert (last["outcome"], last["unfinished"], last["build"]) == ("failed", 2, None)
     assert last["message"].startswith("the database was lost: terminating connection")
-    assert last["message"].splitlines()[0] in runs.loader("status")[1]
+    assert last["message"].splitlines()[0] in runs.call("status")[1]
 
 
 def test_status_fails_where_no_run_succeeded_lately(runs: Runs) -> None:
     old = ("status", "--json", "--fail-if-older", "1h")
-    code, said = runs.loader(*old)
+    code, said = runs.call(*old)
     assert code == 1
     assert said.endswith("no push succeeded in the last 3,600 s; none ever did\n")
     runs.push()
-    code, said = runs.loader(*old)
+    code, said = runs.call(*old)
     last = json.loads(said)["last_run"]
     assert (code, last["outcome"], last["landed"], last["build"]) == (
         0, "succeeded", 0, "not needed"
     )  # fmt: skip
     runs.database.rows("update raw.runs set ended_at = now() - interval '2 hours'")
     assert runs.loader("push", runs.data / "away")[0] == 2
-    code, said = runs.loader(*old)
+    code, said = runs.call(*old)
     assert code == 1
     assert "; the last one ended 7,20" in said
 
 
 @pytest.mark.parametrize("text", ["1", "h", "1.5h", "1 week"])
 def test_what_is_no_duration_is_refused(runs: Runs, text: str) -> None:
-    code, said = runs.loader("status", "--fail-if-older", text)
+    code, said = runs.call("status", "--fail-if-older", text)
     assert code == 2
     assert "is no duration; write 90s" in said
 
