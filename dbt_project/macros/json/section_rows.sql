@@ -100,7 +100,7 @@ elements as (
         {%- endfor %}
     from arrays
     cross join lateral generate_series(
-        ((-arrays.first_row % {{ every }} + {{ every }}) % {{ every }})::integer, arrays.row_count - 1, {{ every }}
+        {{ first_taken('arrays.first_row', every) }}, arrays.row_count - 1, {{ every }}
     ) as positions (position)
     {{ fence() }}
 ),
@@ -121,4 +121,9 @@ numbers as (
     from elements
     {{ fence() }}
 )
+{%- endmacro %}
+
+{# The first place in a column set whose row, counted over the whole file, is one of every `every`. #}
+{% macro first_taken(first_row, every) -%}
+    ((-{{ first_row }} % {{ every }} + {{ every }}) % {{ every }})::integer
 {%- endmacro %}

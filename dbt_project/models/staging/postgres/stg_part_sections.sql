@@ -96,7 +96,9 @@ set_facts as materialized (
                 )
                 then {{ cycle_starts('column_sets.cycle', 'column_sets.columns') }}
         end as cycle_starts,
-        {{ lost_values('shaped.section', 'column_sets.cycle', 'column_sets.columns', 'column_sets.row_count') }} as lost_values,
+        {{ lost_values(
+            'shaped.section', 'column_sets.cycle', 'column_sets.columns', 'column_sets.first_row', 'column_sets.row_count'
+        ) }} as lost_values,
         (
             select array_agg(member.key)
             from {{ members("case shaped.shape when 'document' then shaped.content else column_sets.columns end") }}
