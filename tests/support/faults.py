@@ -24,7 +24,7 @@ GROUPS = {
     },
 }
 
-BY_DEFAULT = 8
+BY_DEFAULT = 4
 """Trials of one fault; those beyond run with `pytest -m ""`, every night."""
 
 FAULTS = {fault: trials for group in GROUPS.values() for fault, trials in group.items()}

@@ -110,7 +110,7 @@ class Pipeline:
     def create(cls, database: Database) -> "Pipeline":
         return cls(database, project_of(database))
 
-    def push(self, *paths: Path, part_size: int = 32 * MIB, jobs: int = 2) -> Summary:
+    def push(self, *paths: Path, part_size: int = 32 * MIB, jobs: int = 1) -> Summary:
         """Lands files in this process; nothing may be rejected."""
         limits = Limits(jobs=jobs, part_size=part_size, max_memory=1 << 32)
         with environment(self.database.environment):
