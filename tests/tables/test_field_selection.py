@@ -142,5 +142,5 @@ def test_a_build_of_no_or_few_rows_is_undone_by_the_next(
 ) -> None:
     before = pipeline.tables()
     pipeline.build(*option)
-    pipeline.build_tables()
+    pipeline.build()
     assert (pipeline.tables(), references(pipeline)) == (before, own_references())
