@@ -27,3 +27,15 @@
 {% macro hexadecimal(sha256) -%}
     {%- if target.type == 'spark' -%}lower(hex({{ sha256 }})){%- else -%}encode({{ sha256 }}, 'hex'){%- endif -%}
 {%- endmacro %}
+
+{# Sum of the doubles of a group, added in the order of a key: in another order the last digits differ. #}
+{% macro sum_in_order(number, key) -%}
+    {%- if target.type == 'spark' -%}
+    case when count({{ number }}) > 0 then aggregate(
+        array_sort(collect_list(struct({{ key }} as key, {{ number }} as number)) filter (where {{ number }} is not null)),
+        0d, (total, row) -> total + row.number
+    ) end
+    {%- else -%}
+    sum({{ number }} order by {{ key }})
+    {%- endif -%}
+{%- endmacro %}

@@ -23,9 +23,14 @@ PUBLISHED = {
     "batteries": "id, barcode, protocol, channel_id, cycle_life",
     "battery_summaries": "*",
     "battery_cycles_interpolated": "*",
-    "battery_files": "file_id, battery_id, sha256, first_record_at, superseded_by, run_number",
+    "battery_files": (
+        "file_id, battery_id, sha256, first_record_at, superseded_by, run_number, cycle_offset"
+    ),
     "battery_lives": "*",
     "unmapped_columns": "key_path, file_count, first_seen_in",
+    "battery_diagnostic_summaries": "*",
+    "battery_diagnostic_points": "*",
+    "battery_health": "*",
 }
 """The columns compared: all but the times of landing, which two landings cannot share."""
 
@@ -66,7 +71,28 @@ def document(seed: int) -> dict[str, Any]:
             "test_time": [place * 1.1 for place, _ in enumerate(points)],
             "step_type": ["charge" if place % 3 else None for place, _ in enumerate(points)],
         },
+        "diagnostic_summary": {
+            "cycle_index": [1, 12, 13],
+            "cycle_type": ["reset", "hppc", None],
+            "discharge_capacity": [1.05, 1.0 / 7, 0.8],
+            "paused": [0, 1, None],
+        },
+        "diagnostic_interpolated": {
+            "cycle_index": [1, 1, 12, 12, 1, None],
+            "cycle_type": ["reset", "reset", "hppc", "hppc", 3, "x"],
+            "test_time": [5.5, 5.25, 9, "10.1", 8, 9],
+            "voltage": [3.1, None, 1.0 / 3, seed, 3, 3],
+            "charge_dQdV": [0.1, -0.1, None, 1e-5, 2, 3],
+            "step_index": [1, 2.5, -3, 4, 5, 6],
+        },
     }
+
+
+def later_run(document: dict[str, Any]) -> dict[str, Any]:
+    """The same battery, a year later: its cycles are numbered on, diagnostic ones among them."""
+    summary = document["summary"]
+    times = [time.replace("2018", "2019") for time in summary["date_time_iso"]]
+    return document | {"summary": summary | {"date_time_iso": times}}
 
 
 def odd_document() -> dict[str, Any]:
@@ -133,6 +159,7 @@ def test_spark_publishes_what_postgresql_does(
         shaped = shapes.reshape(document(1), summary=points, points=points)
         (data / f"{points}.json").write_text(shapes.dumps(shaped | {"barcode": points}))
     (data / "odd.json").write_text(shapes.dumps(odd_document()))
+    (data / "odd later.json").write_text(shapes.dumps(later_run(odd_document())))
     pipeline = Pipeline.create(database)
     pipeline.push(data, real_data)
     assert call_loader("push", data, real_data, "--to", landing).returncode == 0

@@ -4,7 +4,7 @@
 #}
 {% macro points(runs, published_runs, every, more=[], section='cycles_interpolated') -%}
 {%- if target.type == 'spark' -%}
-{{ spark_points(runs) }}
+{{ spark_points(runs, section) }}
 {%- else -%}
 {{ points_of_documents(runs, published_runs, every, more, section) }}
 {%- endif -%}

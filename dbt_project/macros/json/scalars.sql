@@ -39,7 +39,11 @@
 {%- endmacro %}
 
 {% macro to_whole_number(double, lowest=0, highest=2147483647) -%}
+    {%- if target.type == 'spark' -%}
+    {{ spark_to_whole_number(double, lowest, highest) }}
+    {%- else -%}
     case when {{ is_whole(double, lowest, highest) }} then {{ double }}::integer end
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro to_text(value) -%}

@@ -58,7 +58,7 @@
 #}
 {% macro spark_section_rows(section, columns, every=1) -%}
 loaded as (
-    select
+    select /*+ broadcast(pending_parts) */
         pending_parts.*,
         documents.first_point,
         {{ spark_object('try_parse_json(documents.document)') }}['{{ section }}'] as content
@@ -253,14 +253,27 @@ pending_parts as (
 {%- endmacro %}
 
 {#
+    Whether a pending part has the section in another shape than columns, asked before the model runs: few sets do, and
+    then nothing is planned for them.
+#}
+{% macro spark_has_rare_shapes(section) -%}
+    {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return(true) }}{%- endif -%}
+    {%- set found = run_query('with ' ~ pending_batches() ~ ', ' ~ spark_pending_parts(section)
+        ~ " select 1 from pending_parts where shape <> 'columnar' limit 1") -%}
+    {{ return(found.rows | length > 0) }}
+{%- endmacro %}
+
+{#
     The CTEs from CTEs `pending_batches` and `pending_parts` to a CTE `typed`: file_id, row_index (over the whole file), the
     section's `numbers` as doubles and `others` as text, batch, batch_files; every `every`th row, which is how
     `stg_part_sections` has taken them.
 #}
 {% macro spark_typed_rows(section, every=1) -%}
 {%- set numbers, others = ['cycle_index'] + sections()[section].numbers, sections()[section].others -%}
+{%- set has_rare_shapes = spark_has_rare_shapes(section) -%}
+{% if has_rare_shapes %}
 {{ spark_section_rows(section, numbers + others, every) }},
-
+{% endif %}
 columns_of_parts as (
     select
         pending_parts.*,
@@ -292,6 +305,7 @@ typed as (
             {%- endfor %}
         )
     ) as element ({{ (['row_index'] + numbers + others) | join(', ') }})
+    {%- if has_rare_shapes %}
 
     union all
 
@@ -307,6 +321,7 @@ typed as (
         cells.batch,
         cells.batch_files
     from cells
+    {%- endif %}
 )
 {%- endmacro %}
 

@@ -1,10 +1,14 @@
+{%- set has_rare_shapes = spark_has_rare_shapes('cycles_interpolated') %}
+
 with
 
 {{ pending_batches() }},
 
 {{ spark_pending_parts('cycles_interpolated') }},
 
+{% if has_rare_shapes -%}
 {{ spark_section_rows('cycles_interpolated', ['cycle_index', 'test_time']) }},
+{%- endif %}
 
 starts_of_parts as (
     select
@@ -24,6 +28,7 @@ typed as (
         starts_of_parts.batch
     from starts_of_parts
     cross join lateral inline_outer(starts_of_parts.cycle_starts) as start
+    {%- if has_rare_shapes %}
 
     union all
 
@@ -34,6 +39,7 @@ typed as (
         cells.batch_files,
         cells.batch
     from cells
+    {%- endif %}
 ),
 
 final as (

@@ -1,9 +1,15 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', partition_by=none) }}
 
 with
 
 cycles as (
-    select * from {{ ref('stg_cycles') }}
+    {%- for model in ['stg_cycles', 'stg_diagnostic_summaries', 'stg_diagnostic_points'] %}
+    select
+        {{ model }}.file_id,
+        {{ model }}.cycle_index
+    from {{ ref(model) }} as {{ model }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 final as (

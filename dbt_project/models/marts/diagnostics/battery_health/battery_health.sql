@@ -57,11 +57,12 @@ quantities as (
         ordered.is_diagnostic,
         ordered.stretch,
         quantities.quantity,
-        {{ bounded('quantities.discharged') }} as discharged
+        case quantities.quantity
+            when 'capacity' then {{ bounded('ordered.discharge_capacity') }}
+            else {{ bounded('ordered.discharge_energy') }}
+        end as discharged
     from ordered
-    cross join lateral (
-        values ('capacity', ordered.discharge_capacity), ('energy', ordered.discharge_energy)
-    ) as quantities (quantity, discharged)
+    cross join (values ('capacity'), ('energy')) as quantities (quantity)
 ),
 
 -- the numbers of a stretch have no gap: regular cycles of several stretches have one after the first
@@ -78,7 +79,7 @@ stretches as (
         row_number() over (
             partition by quantities.battery_id, quantities.quantity order by quantities.stretch
         ) as place,
-        coalesce(sum(quantities.discharged), 0) as throughput
+        coalesce({{ sum_in_order('quantities.discharged', 'quantities.cycle_index') }}, 0) as throughput
     from quantities
     where not quantities.is_diagnostic
     group by quantities.battery_id, quantities.quantity, quantities.stretch
@@ -97,8 +98,10 @@ initial as (
 throughputs as (
     select
         quantities.*,
-        coalesce(sum(quantities.discharged) filter (where not quantities.is_diagnostic) over earlier, 0) as regular_throughput,
-        coalesce(sum(quantities.discharged) filter (where quantities.is_diagnostic) over earlier, 0) as diagnostic_throughput
+        coalesce(sum(case when not quantities.is_diagnostic then quantities.discharged end) over earlier, 0)
+            as regular_throughput,
+        coalesce(sum(case when quantities.is_diagnostic then quantities.discharged end) over earlier, 0)
+            as diagnostic_throughput
     from quantities
     window earlier as (
         partition by quantities.battery_id, quantities.quantity
