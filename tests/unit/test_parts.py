@@ -394,12 +394,13 @@ def test_splitting_takes_the_memory_of_a_part_not_of_the_document():
     program = """if True:
         import resource
         from loader.parts.split import split
-        from test_parts import columns_of, dump
 
         def peak():  # kilobytes on Linux, bytes on macOS
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MULTIPLE
 
-        text = dump({"cycles": columns_of(1_000_000)})
+        column = b"[" + b",".join(b"%d.5" % number for number in range(1_000_000)) + b"]"
+        columns = (b'"column %d":%b' % (number, column) for number in range(8))
+        text = b'{"cycles":{' + b",".join(columns) + b"}}"
         before = peak()
         assert sum(len(part.json) for part in split(text, 2**20)) > 32_000_000
         print(peak() - before)
