@@ -27,8 +27,17 @@ DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 # Files that take longest, in order: begun last, one would leave the other worker without work.
 LONGEST = (
-    "test_pm2",
     "test_readme",
+    "test_pm2",
+    "test_scheduled",
+    "test_report",
+    "test_push",
+    "test_data_tests",
+    "test_demo",
+    "test_secrets",
+    "test_roles",
+    "test_installed",
+    "test_habits",
 )
 
 
