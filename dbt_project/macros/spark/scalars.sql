@@ -34,13 +34,16 @@
     case when schema_of_variant({{ value }}) not rlike '^(OBJECT|ARRAY|VOID)' then try_variant_get({{ value }}, '$', 'string') end
 {%- endmacro %}
 
-{# Year 0 and days that a month has not are NULL; beyond the microsecond Spark cuts where PostgreSQL rounds. #}
+{#
+    Year 0 and days that a month has not are NULL; beyond the microsecond Spark cuts where PostgreSQL rounds. Before a zone
+    Spark wants seconds.
+#}
 {% macro spark_to_timestamp(text) -%}
     case
         when
             {{ text }} rlike r'^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)?)?\z'
             then try_cast(
-                replace({{ text }}, ',', '.')
+                regexp_replace(replace({{ text }}, ',', '.'), r'^(.{13}:[0-9]{2})(?!:)', '$1:00')
                 || case
                     when length({{ text }}) = 10 then ' 00:00:00Z'
                     when substr({{ text }}, 12) rlike '[Z+-]' then ''

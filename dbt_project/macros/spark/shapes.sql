@@ -61,7 +61,7 @@ loaded as (
     select /*+ broadcast(pending_parts) */
         pending_parts.*,
         documents.first_point,
-        {{ spark_object('try_parse_json(documents.document)') }}['{{ section }}'] as content
+        {{ spark_object('try_parse_json(documents.document)') }} as document
     from {{ source('raw', 'documents') }} as documents
     inner join pending_parts on documents.file_id = pending_parts.file_id and documents.part_no = pending_parts.part_no
     where
@@ -71,9 +71,9 @@ loaded as (
 
 contents as (
     select
-        loaded.* except (content),
-        {{ spark_object('loaded.content') }} as members,
-        {{ spark_array('loaded.content') }} as records
+        loaded.* except (document),
+        {{ spark_members('loaded.document', section) }} as members,
+        {{ spark_array("loaded.document['" ~ section ~ "']") }} as records
     from loaded
 ),
 
