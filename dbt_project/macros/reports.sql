@@ -12,7 +12,21 @@
 
 {% macro some_of(query, limit) -%}
     {%- set columns = run_query('select failing.* from (\n' ~ query ~ '\n) as failing limit 0').column_names -%}
-    {%- if 'file_name' in columns and target.type == 'postgres' -%}
+    {%- if 'file_name' in columns and target.type == 'spark' -%}
+    select numbered.* except (row_of_file)
+    from (
+        select
+            count(*) over (partition by failing.file_name) as rows_of_file,
+            failing.*,
+            row_number() over (partition by failing.file_name order by failing.file_name) as row_of_file
+        from (
+            {{ query }}
+        ) as failing
+    ) as numbered
+    where numbered.row_of_file = 1
+    order by numbered.file_name
+    limit {{ limit }}
+    {%- elif 'file_name' in columns -%}
     select distinct on (failing.file_name::text)
         count(*) over (partition by failing.file_name::text) as rows_of_file,
         failing.*
