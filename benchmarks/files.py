@@ -1,6 +1,8 @@
 """Sample files to measure with, made once and kept in the scratch folder."""
 
+import json
 import os
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -28,13 +30,6 @@ class Files:
         """Points in all files together; one in ten is published."""
         return POINTS_PER_CYCLE * self.cycles * len(self.paths)
 
-    def link(self, folder: Path) -> Path:
-        """Make a folder of links to these files alone, to push; gives it."""
-        folder.mkdir(parents=True)
-        for path in self.paths:
-            os.link(path, folder / path.name)
-        return folder
-
 
 def make(folder: Path, count: int, cycles: int, first_seed: int = 1) -> Files:
     """Give `count` files of `cycles` cycles from `folder`, made where they are missing.
@@ -52,6 +47,39 @@ def make(folder: Path, count: int, cycles: int, first_seed: int = 1) -> Files:
     paths = tuple(path for path, _, _ in wanted)
     _read_through(paths)
     return Files(paths, cycles)
+
+
+def small(folder: Path, count: int) -> list[Path]:
+    """Give `count` files of 20 cycles and 400 points, 14 kB each, made where they are missing.
+
+    Their points have `test_time`, so that a build asks each cycle for its start.
+    """
+    home = folder / "small"
+    home.mkdir(parents=True, exist_ok=True)
+    paths = [home / f"small_{number:05}.json" for number in range(count)]
+    for number, path in enumerate(paths):
+        if not path.exists():
+            path.write_text(json.dumps(_small(number)))
+    _read_through(paths)
+    return paths
+
+
+def _small(number: int) -> dict[str, object]:
+    rng = random.Random(number)
+    cycles, points = range(20), range(20)
+    return {
+        "barcode": f"S{number:05}",
+        "summary": {
+            "cycle_index": list(cycles),
+            "discharge_capacity": [1.1 - 0.001 * cycle for cycle in cycles],
+            "date_time_iso": [f"2020-01-{cycle + 1:02}T00:00:00Z" for cycle in cycles],
+        },
+        "cycles_interpolated": {
+            "cycle_index": [cycle for cycle in cycles for _ in points],
+            "voltage": [round(rng.uniform(3, 3.5), 4) for _ in cycles for _ in points],
+            "test_time": [1000 * cycle + point for cycle in cycles for point in points],
+        },
+    }
 
 
 def _seeds(first: int, count: int) -> range:

@@ -1,7 +1,8 @@
 """What is measured: one function a scenario, by the name it is asked for."""
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -9,7 +10,7 @@ from statistics import median
 from benchmarks import floors, points
 from benchmarks import peers as others
 from benchmarks.commands import Commands, Ran
-from benchmarks.files import Files, make
+from benchmarks.files import Files, make, small
 from benchmarks.memory import Peaks
 from benchmarks.results import Check, Measurement, Result
 from benchmarks.server import Database, Server
@@ -17,6 +18,7 @@ from benchmarks.server import Database, Server
 BACKEND_LIMIT = 600 * 10**6  # bytes
 LOADER_FACTOR = 4  # times the largest file: the command and a worker
 WORKER_FACTOR = 3.5  # times the largest file
+SMALL_FILES = 160  # for each large one of other scenarios
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,16 @@ class Bench:
     def make(self, count: int, cycles: int, first_seed: int = 1) -> tuple[Files, Path]:
         """Give files, and a folder of these alone to push."""
         files = make(self.folder / "files", count, cycles, first_seed)
-        folder = self.folder / "push" / f"{count}-from-{first_seed}-of-{cycles}"
+        return files, self.link(f"{count}-from-{first_seed}-of-{cycles}", files.paths)
+
+    def link(self, name: str, paths: Iterable[Path]) -> Path:
+        """Give a folder of links to these files alone, to push."""
+        folder = self.folder / "push" / name
         shutil.rmtree(folder, ignore_errors=True)
-        return files, files.link(folder)
+        folder.mkdir(parents=True)
+        for path in paths:
+            os.link(path, folder / path.name)
+        return folder
 
     def push(self, database: Database, folder: Path) -> Ran:
         """Land the files of a folder."""
@@ -310,6 +319,31 @@ def peers(bench: Bench) -> Result:
     return result
 
 
+def statistics(bench: Bench) -> Result:
+    """A build of many small files, whatever the planner knows of `raw`.
+
+    Autovacuum analyzes it a minute after a push, or has when it was small; a plan that follows from
+    that and compares all points with all cycles would take minutes.
+    """
+    paths = small(bench.folder / "files", SMALL_FILES * bench.files)
+    size = sum(path.stat().st_size for path in paths)
+    folders = bench.link("small-first", paths[:20]), bench.link("small-all", paths)
+    result = Result("statistics")
+    names = ("never analyzed", "analyzed", "analyzed when it was small")
+    builds = [result.measure(f"build, raw {name}", size) for name in names]
+    bench.build_on_nothing()
+    for _ in range(bench.repeat):
+        for name, measured in zip(names, builds, strict=True):
+            with bench.server.database() as database:
+                for folder, moment in zip(folders, (names[2], names[1]), strict=True):
+                    bench.push(database, folder)
+                    database.keep_statistics(analyze=name == moment)
+                measured.runs.append(bench.build(database))
+    seconds = [measured.seconds for measured in builds]
+    result.checks.append(Check("builds, slowest / fastest", max(seconds) / min(seconds), 1.5))
+    return result
+
+
 def _both(pushes: Measurement, builds: Measurement) -> float:
     """Median seconds of push and build together."""
     return median(
@@ -324,5 +358,6 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     "growth": growth,
     "large": large,
     "idle": idle,
+    "statistics": statistics,
     "peers": peers,
 }

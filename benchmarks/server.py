@@ -42,6 +42,14 @@ class Database:
         """Connect; every statement is a transaction of its own."""
         return psycopg.connect(dbname=self.name, autocommit=True)
 
+    def keep_statistics(self, *, analyze: bool) -> None:
+        """Let the planner know of `raw` what it knows now, after an `analyze` or not."""
+        with self.connect() as connection:
+            for table in ("files", "documents"):
+                connection.execute(f"alter table raw.{table} set (autovacuum_enabled = false)")
+                if analyze:
+                    connection.execute(f"analyze raw.{table}")
+
     def sizes(self) -> Sizes:
         """What landed files and built tables take."""
         with self.connect() as connection:
