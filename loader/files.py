@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,8 @@ LARGEST = 4 * 2**30
 
 LINK = "a symbolic link, not followed without --follow-symlinks"
 SIDE_FILE = "a side file of macOS"
+THROWN_AWAY = "in a folder of deleted or earlier files"
+_THROWN_AWAY = re.compile(r"\.Trash(es|-\d+)?|\$RECYCLE\.BIN|\.ipynb_checkpoints", re.IGNORECASE)
 """Why files in a folder are left aside."""
 
 _CHUNK = 2**20
@@ -61,10 +64,10 @@ def find(
     A folder stands for the `*.json` and `*.json.gz` below it; a file named directly is taken
     whatever its ending. Symbolic links in a folder are followed where `follow_symlinks` (a folder
     is walked once, however many links lead to it). What is left aside in a folder, `leave` is told
-    with the reason: else the links that have such an ending or lead to a folder, and side files of
-    macOS. A folder that cannot be listed is given as if it were a file, so that `read` says so.
-    Raises `FileNotFoundError`, before anything is given, for a path named directly that is not
-    there.
+    with the reason: else the links that have such an ending or lead to a folder, side files of
+    macOS, and folders of deleted files. A folder that cannot be listed is given as if it were a
+    file, so that `read` says so. Raises `FileNotFoundError`, before anything is given, for a path
+    named directly that is not there.
     """
     paths = list(paths)
     check(paths)
@@ -94,6 +97,9 @@ def _below(folder: str, follow: bool, leave: Callable[[Path, str], None]) -> Ite
             folders.clear()  # a link led here again
             continue
         seen.add((status.st_dev, status.st_ino))
+        for name in filter(_THROWN_AWAY.fullmatch, list(folders)):
+            folders.remove(name)
+            leave(Path(parent, name), THROWN_AWAY)
         files = [os.path.join(parent, name) for name in names if _is_json(name)]  # noqa: PTH118
         inner = [os.path.join(parent, name) for name in folders]  # noqa: PTH118
         links = set() if follow else set(filter(os.path.islink, files + inner))

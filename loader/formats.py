@@ -33,6 +33,9 @@ _FORMATS: dict[bytes, Format] = {
     rb"(?:\.\./)*(?:\.git)?/?annex/objects/": Format(
         "a git-annex pointer", "the content is not here yet: run `git annex get`"
     ),
+    rb"outs:\s*\n-\s": Format("a DVC pointer", "the content is not here yet: run `dvc pull`"),
+    rb"\{\s*'": Format("a dictionary as Python prints it", "write it by Python's json.dump"),
+    rb"\x00{64}": Format("zero bytes only", "its content was lost on the way: copy it again"),
     rb"PK(?s:.){0,2000}(?:\[Content_Types\]\.xml|xl/|mimetypeapplication/vnd\.oasis)": Format(
         "an Excel workbook", _EXPORT
     ),
@@ -69,6 +72,14 @@ _FORMATS: dict[bytes, Format] = {
     rb"(?:(?:[^\n{}\[\]<,;\t]*+[,;\t]){2}[^\n{}\[\]<]*+\n){2}": Format("a table of text", _EXPORT),
 }
 _EXPRESSIONS = {re.compile(start): form for start, form in _FORMATS.items()}
+
+
+_BINARY = re.compile(rb"[^\x00-\x08\x0e-\x1f\x7f]{0,64}[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether content begins with what no text has; UTF-16 does, too."""
+    return bool(_BINARY.match(data))
 
 
 def recognise(data: bytes) -> Format | None:

@@ -124,8 +124,12 @@ def _invalid(data: bytes, message: str) -> Rejected:
     """Say in which way and where this is no JSON, or what else it is."""
     if other := formats.recognise(data):
         return Rejected(other.name, other.remedy)
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") or data[:4] in (b"{\0\0\0", b"\0\0\0{"):
+        return Rejected("not UTF-8", "it is UTF-32: save it as UTF-8")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:2] in (b"{\0", b"\0{"):
         return Rejected("not UTF-8", "it is UTF-16: save it as UTF-8")
+    if formats.is_binary(data):
+        return Rejected("binary data", "of a kind not known here: push the JSON made of it")
     _check_encoding(data)
     error = _first_error(data)
     if error is None:

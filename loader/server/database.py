@@ -32,6 +32,8 @@ _POLL = 0.5  # seconds between two questions whether it is back
 
 URL_FORM = "postgresql://user:password@host:5432/database"
 
+_NOT_FOR_DBT = {"'", '"', "%"}
+
 
 class DatabaseUnavailable(Exception):
     """No database to work with; the message says what was tried and what to do, no password."""
@@ -105,6 +107,11 @@ def environment_of_dbt(connection: psycopg.Connection) -> dict[str, str]:
     Of several hosts in PGHOST it is the one that was reached. Raises DatabaseUnavailable.
     """
     environment = connection_environment()
+    if set(connection.info.dbname) & _NOT_FOR_DBT:
+        raise DatabaseUnavailable(
+            "dbt takes no database with a quote or a percent sign in its name: rename "
+            f"{connection.info.dbname}, or land the files in another."
+        )
     environment |= {"PGHOST": connection.info.host, "PGPORT": str(connection.info.port)}
     if environment.get("PGHOSTADDR"):
         environment["PGHOSTADDR"] = connection.info.hostaddr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import Database, free_port, fresh_database
+from conftest import Database, RunLoader, free_port, fresh_database
 from psycopg import sql
 
 import loader
@@ -153,6 +153,19 @@ def test_who_may_not_make_temporary_tables_is_told_before_the_build(
     finally:
         any_database.rows(f'drop owned by "{role}"')
         any_database.rows(f'drop role "{role}"')
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'the "lab"', "50%"])
+def test_a_database_whose_name_dbt_cannot_quote_is_told_before_the_build(
+    server: Server, run_loader: RunLoader, name: str
+) -> None:
+    with fresh_database(server, name=name) as database:
+        done = run_loader("build", env=database.environment)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "loader: dbt takes no database with a quote or a percent sign in its name: rename "
+        f"{name}, or land the files in another.\n"
+    )
 
 
 def test_of_several_hosts_dbt_gets_the_one_that_was_reached(

@@ -87,6 +87,18 @@ def test_links_are_left_aside_or_followed_once(tmp_path):
     assert len(left) == 3
 
 
+@pytest.mark.parametrize(
+    "folder", [".Trash", ".Trashes", ".Trash-1000", "$RECYCLE.BIN", ".ipynb_checkpoints"]
+)
+def test_what_was_deleted_is_left_aside_unless_it_is_named(tmp_path, folder):
+    inside = written(tmp_path / folder / "a.json", b"{}")
+    kept = written(tmp_path / ".hidden" / "a.json", b"{}")
+    left = []
+    assert list(find([tmp_path], leave=lambda *what: left.append(what))) == [kept]
+    assert left == [(tmp_path / folder, "in a folder of deleted or earlier files")]
+    assert list(find([tmp_path / folder])) == [inside]
+
+
 def test_side_files_of_macos_are_left_aside_and_nothing_else(tmp_path):
     side = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(4000)
     for name in ("._a.json", "__MACOSX/._a.json.gz"):
@@ -356,6 +368,11 @@ MACCOR_BARE = b"Rec\tCycle P\tCycle C\tStep\tTestTime\r\n1\t0\t0\t1\t0.0\r\n"
     [
         (LFS, "a Git LFS pointer", "git lfs pull"),
         (b"/annex/objects/SHA256E-s190--0.json\n", "a git-annex pointer", "git annex get"),
+        (b"outs:\n- md5: 0\n  path: x\n", "a DVC pointer", "dvc pull"),
+        (b"{'barcode': 'A'}", "a dictionary as Python prints it", "json.dump"),
+        (bytes(4096), "zero bytes only", "copy it again"),
+        (b"L\0\0\0\1\x14\2\0\0\0\0\0\xc0", "binary data", "JSON"),
+        ('{"a": 1}'.encode("utf-32"), "not UTF-8", "it is UTF-32"),
         (archive("a.json"), "a zip archive", "unpack it"),
         (archive("[Content_Types].xml"), "an Excel workbook", "as JSON"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999), "an Excel workbook", "as JSON"),
@@ -449,7 +466,7 @@ def test_a_number_beyond_a_double_is_no_error_of_the_text():
     )
 
 
-@pytest.mark.parametrize("lax", [b"{'a': 1}", b'{"a": 1,}', b'{"a": 1} // x', b'{"a": 01}'])
+@pytest.mark.parametrize("lax", [b"{\"a\": '1'}", b'{"a": 1,}', b'{"a": 1} // x', b'{"a": 01}'])
 def test_no_other_dialect_of_json_is_read(lax):
     assert rejection(validate, lax)[0] == "not valid JSON"
 
