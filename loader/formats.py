@@ -45,6 +45,7 @@ _FORMATS: dict[bytes, Format] = {
     rb"Rar!\x1a\x07": Format("a RAR archive", _UNPACK),
     rb"(?s:.){257}ustar": Format("a tar archive", _UNPACK),
     rb"\xfd7zXZ\x00|\x5d\x00\x00": Format("xz-compressed", _UNPACK),
+    rb"\x1f\x8b": Format("gzip-compressed twice", "unpack it once: gzip is read as it is"),
     rb"BZh[1-9]": Format("bzip2-compressed", _UNPACK),
     rb"[\x22-\x28]\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18": Format("zstd-compressed", _UNPACK),
     rb"\x04\x22\x4d\x18": Format("lz4-compressed", _UNPACK),
