@@ -58,6 +58,26 @@ def test_a_new_database_takes_a_build_of_some_models(database: Database, tmp_pat
     assert len(pipeline.table("battery_cycles_interpolated")) > 0
 
 
+@pytest.mark.parametrize(
+    ("selection", "missing"),
+    [
+        (["--select", "battery_lives"], "battery_lives reads int_lives"),
+        (["--exclude", "stg_files"], "stg_files"),
+    ],
+)
+def test_what_reads_a_table_that_was_never_built_is_refused_in_a_sentence(
+    database: Database, selection: list[str], missing: str
+) -> None:
+    refused = Pipeline.create(database).dbt("build", *selection)
+    assert refused.returncode == 2
+    assert missing in refused.stdout
+    assert "which is neither built here nor was before: put a + before the names" in refused.stdout
+    assert "Database Error" not in refused.stdout
+    assert database.rows(
+        "select count(*) from pg_class where relnamespace = to_regnamespace('battery')"
+    ) == [(0,)]
+
+
 def test_a_parent_made_anew_keeps_its_children(pipeline: Pipeline) -> None:
     """Its columns have changed; one of its batteries is gone, and with it what the children had."""
     pipeline.exclude({"FastCharge_2_structure.json": "gone"})
