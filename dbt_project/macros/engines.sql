@@ -28,14 +28,63 @@
     {%- if target.type == 'spark' -%}lower(hex({{ sha256 }})){%- else -%}encode({{ sha256 }}, 'hex'){%- endif -%}
 {%- endmacro %}
 
-{# Sum of the doubles of a group, added in the order of a key: in another order the last digits differ. #}
+{#
+    Of the doubles of a group: sum, mean, median, and least squares of y by x, with PostgreSQL's own arithmetic. They are
+    added in the order of a key, for in another the last digits differ.
+#}
 {% macro sum_in_order(number, key) -%}
     {%- if target.type == 'spark' -%}
-    case when count({{ number }}) > 0 then aggregate(
-        array_sort(collect_list(struct({{ key }} as key, {{ number }} as number)) filter (where {{ number }} is not null)),
-        0d, (total, row) -> total + row.number
-    ) end
+    case when count({{ number }}) > 0 then aggregate({{ spark_in_order(number, key) }}, 0d, (total, row) -> total + row.number) end
     {%- else -%}
     sum({{ number }} order by {{ key }})
     {%- endif -%}
+{%- endmacro %}
+
+{% macro mean_in_order(number, key) -%}
+    {%- if target.type == 'spark' -%}
+    {{ sum_in_order(number, key) }} / count({{ number }})
+    {%- else -%}
+    avg({{ number }} order by {{ key }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro median(number) -%}
+    {%- if target.type == 'spark' -%}
+    get(transform(
+        array(array_sort(collect_list({{ number }}))),
+        sorted -> get(sorted, shiftright(size(sorted) - 1, 1))
+            + 0.5d * (get(sorted, shiftright(size(sorted), 1)) - get(sorted, shiftright(size(sorted) - 1, 1)))
+    ), 0)
+    {%- else -%}
+    percentile_cont(0.5) within group (order by {{ number }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# The slope, or where x is 0; `x` orders. #}
+{% macro regression(what, y, x) -%}
+    {%- if target.type == 'spark' -%}
+    aggregate(
+        {{ spark_in_order(y, x) }},
+        named_struct('n', 0d, 'sx', 0d, 'sy', 0d, 'sxx', 0d, 'sxy', 0d),
+        (so_far, row) -> named_struct(
+            'n', so_far.n + 1,
+            'sx', so_far.sx + row.key,
+            'sy', so_far.sy + row.number,
+            'sxx', case when so_far.n > 0 then so_far.sxx
+                + (row.key * (so_far.n + 1) - (so_far.sx + row.key)) * (row.key * (so_far.n + 1) - (so_far.sx + row.key))
+                * (1 / ((so_far.n + 1) * so_far.n)) else 0d end,
+            'sxy', case when so_far.n > 0 then so_far.sxy
+                + (row.key * (so_far.n + 1) - (so_far.sx + row.key)) * (row.number * (so_far.n + 1) - (so_far.sy + row.number))
+                * (1 / ((so_far.n + 1) * so_far.n)) else 0d end
+        ),
+        sums -> {{ 'sums.sxy / sums.sxx' if what == 'slope' else '(sums.sy - sums.sx * sums.sxy / sums.sxx) / sums.n' }}
+    )
+    {%- else -%}
+    regr_{{ what }}({{ y }}, {{ x }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# The known numbers of a group as an array of (key, number), in the order of the key. #}
+{% macro spark_in_order(number, key) -%}
+    array_sort(collect_list(struct(cast({{ key }} as double) as key, {{ number }} as number)) filter (where {{ number }} is not null))
 {%- endmacro %}

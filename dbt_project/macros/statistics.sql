@@ -15,5 +15,5 @@
 
 {# Logarithm to base 10 of a size, as BEEP takes it of every statistic; of 0 there is none. #}
 {% macro log_size(number) -%}
-    log(nullif(abs({{ number }}), 0))
+    log10(nullif(abs({{ number }}), 0))
 {%- endmacro %}

@@ -32,14 +32,18 @@
 
 {#
     CTEs from the ledger to a CTE `pending_batches` (batch, batch_files): those that hold other files than when this model wrote
-    them, told by a hash of their ids. A batch is written whole, so that one half written by a driver that died is put right by the next build.
+    them, told by a hash of their ids, or of what `columns` of a CTE `files` say of
+    each. A batch is written whole, so that one half written by a driver that died is put right by the next build.
 #}
-{% macro pending_batches() -%}
+{% macro pending_batches(files='landed', columns=['file_id']) -%}
 batches as (
     select
         landed.batch,
-        bit_xor(xxhash64(landed.file_id)) as batch_files
+        bit_xor(xxhash64({{ files }}.{{ columns | join(', ' ~ files ~ '.') }})) as batch_files
     from {{ ref('stg_landed') }} as landed
+    {%- if files != 'landed' %}
+    inner join {{ files }} on landed.file_id = {{ files }}.file_id
+    {%- endif %}
     group by landed.batch
 ),
 

@@ -53,10 +53,10 @@
 
 {#
     The CTEs from a CTE `pending_parts` (file_id, part_no, shape, row_count, batch, batch_files) to a CTE `cells`: file_id,
-    row_index (over the whole file), the section's `columns` as variants, batch, batch_files; every `every`th row. For the
-    shapes that are rare, and are taken apart a second time; parts in columns are typed in `stg_part_sections`.
+    row_index (over the whole file), the section's `columns` as variants, batch, batch_files; every `every`th row. It takes
+    documents apart a second time, for shapes that are rare; parts in columns are typed in `stg_part_sections`.
 #}
-{% macro spark_section_rows(section, columns, every=1) -%}
+{% macro spark_section_rows(section, columns, every=1, without_columnar=true) -%}
 loaded as (
     select /*+ broadcast(pending_parts) */
         pending_parts.*,
@@ -66,7 +66,9 @@ loaded as (
     inner join pending_parts on documents.file_id = pending_parts.file_id and documents.part_no = pending_parts.part_no
     where
         documents.batch in (select wanted.batch from pending_parts as wanted)
+        {%- if without_columnar %}
         and pending_parts.shape <> 'columnar'
+        {%- endif %}
 ),
 
 contents as (
@@ -100,12 +102,15 @@ column_sets as (
         contents.first_point as first_row,
         contents.row_count,
         {%- for column in columns %}
-        transform(contents.records, record -> try_variant_get(record, '$.{{ column }}', 'variant')) as {{ column }},
+        case contents.shape
+            when 'columnar' then {{ spark_array("contents.members['" ~ column ~ "']") }}
+            else transform(contents.records, record -> try_variant_get(record, '$.{{ column }}', 'variant'))
+        end as {{ column }},
         {%- endfor %}
         contents.batch,
         contents.batch_files
     from contents
-    where contents.shape = 'records'
+    where contents.shape in ('columnar', 'records')
 
     union all
 

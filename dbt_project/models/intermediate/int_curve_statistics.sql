@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='incremental',
+        materialized='incremental' if target.type == 'postgres' else 'table',
         incremental_strategy='replace',
         unique_key=['battery_id', 'comparison'],
         indexes=[{'columns': ['battery_id', 'comparison'], 'unique': true}],
@@ -74,19 +74,11 @@ differences as (
         batteries.battery_id,
         comparisons.comparison,
         case
-            when cardinality(later.measurements) = cardinality(earlier.measurements)
-                then array(
-                    select {{ bounded_difference('bounded.later', 'bounded.earlier') }}
-                    from (
-                        select
-                            pairs.position,
-                            {{ bounded('pairs.later') }} as later,
-                            {{ bounded('pairs.earlier') }} as earlier
-                        from unnest(later.measurements, earlier.measurements) with ordinality as pairs (later, earlier, position)
-                    ) as bounded
-                    order by bounded.position
-                )
-            else '{}'::double precision[]
+            when
+                later.measurements is not null -- where it is, Spark has a cardinality of -1
+                and cardinality(later.measurements) = cardinality(earlier.measurements)
+                then {{ differences_of_pairs('later.measurements', 'earlier.measurements') }}
+            else {{ no_doubles() }}
         end as differences
     from batteries
     cross join comparisons
@@ -100,70 +92,47 @@ differences as (
             batteries.battery_id = earlier.battery_id
             and comparisons.quantity = earlier.quantity
             and comparisons.earlier_cycle = earlier.cycle_index
-    {{ fence() }}
+    {{ fence() if target.type == 'postgres' }}
 ),
 
-moments as (
+{{ moments_of('differences', 'differences') }},
+
+shapes as (
     select
-        differences.battery_id,
-        differences.comparison,
-        cardinality(differences.differences) as pairs,
-        means.known_pairs,
-        means.first,
-        means.minimum,
-        means.mean,
-        sums.sum_of_sizes,
-        sums.sum_of_squares,
-        sums.second_moment,
+        moments.*,
         -- equal differences but for rounding have no shape (as in scipy.stats)
-        case
-            when sums.second_moment > (1e-15 * means.mean) ^ 2 then sums.third_moment / sums.second_moment ^ 1.5
-        end as skewness,
-        case
-            when sums.second_moment > (1e-15 * means.mean) ^ 2 then sums.fourth_moment / sums.second_moment ^ 2
-        end as kurtosis
-    from differences
-    cross join
-        lateral (
-            select
-                count(pair.difference) as known_pairs,
-                min(pair.difference) filter (where pair.position = 1) as first,
-                min(pair.difference) as minimum,
-                avg(pair.difference) as mean
-            from unnest(differences.differences) with ordinality as pair (difference, position)
-        ) as means
-    -- sums, for `avg` squares what it is given
-    cross join lateral (
-        select
-            sum(abs(pair.difference)) as sum_of_sizes,
-            sum(pair.difference ^ 2) as sum_of_squares,
-            sum((pair.difference - means.mean) ^ 2) / means.known_pairs as second_moment,
-            sum((pair.difference - means.mean) ^ 3) / means.known_pairs as third_moment,
-            sum((pair.difference - means.mean) ^ 4) / means.known_pairs as fourth_moment
-        from unnest(differences.differences) as pair (difference)
-    ) as sums
+        moments.second_moment > power(1e-15 * moments.mean, 2) as has_shape
+    from moments
+),
+
+shaped as (
+    select
+        shapes.*,
+        case when shapes.has_shape then shapes.third_moment / power(shapes.second_moment, 1.5) end as skewness,
+        case when shapes.has_shape then shapes.fourth_moment / power(shapes.second_moment, 2) end as kurtosis
+    from shapes
 ),
 
 final as (
     select
-        moments.battery_id,
-        moments.comparison,
-        moments.pairs,
-        moments.known_pairs,
-        moments.first,
-        moments.minimum,
-        moments.mean,
-        moments.sum_of_sizes,
-        moments.sum_of_squares,
-        moments.second_moment as variance,
-        moments.skewness,
-        moments.kurtosis,
+        shaped.battery_id,
+        shaped.comparison,
+        shaped.pairs,
+        shaped.known_pairs,
+        shaped.first,
+        shaped.minimum,
+        shaped.mean,
+        shaped.sum_of_sizes,
+        shaped.sum_of_squares,
+        shaped.second_moment as variance,
+        shaped.skewness,
+        shaped.kurtosis,
         case
-            when moments.known_pairs > 3 then
-                ((moments.known_pairs::float8 ^ 2 - 1) * moments.kurtosis - 3 * (moments.known_pairs::float8 - 1) ^ 2)
-                / ((moments.known_pairs::float8 - 2) * (moments.known_pairs::float8 - 3)) + 3
+            when shaped.known_pairs > 3 then
+                ((power(shaped.known_pairs, 2) - 1) * shaped.kurtosis - 3 * power(shaped.known_pairs - 1, 2))
+                / ((shaped.known_pairs - 2) * (shaped.known_pairs - 3)) + 3
         end as kurtosis_unbiased
-    from moments
+    from shaped
 )
 
 select * from final

@@ -23,7 +23,9 @@ early as (
         count(*)::integer as summary_cycles,
         max(summaries.discharge_capacity) filter (where summaries.cycles_before = 1) as discharge_capacity_cycle_2,
         max(summaries.discharge_capacity) filter (where summaries.cycles_before = 99) as discharge_capacity_cycle_100,
-        avg(summaries.charge_duration) filter (where summaries.cycles_before between 1 and 5) as charge_time_2_to_6,
+        {{ mean_in_order(
+            'case when summaries.cycles_before between 1 and 5 then summaries.charge_duration end', 'summaries.cycles_before'
+        ) }} as charge_time_2_to_6,
         max(summaries.dc_internal_resistance) filter (where summaries.cycles_before = 1) as internal_resistance_cycle_2,
         max(summaries.dc_internal_resistance) filter (where summaries.cycles_before = 99) as internal_resistance_cycle_100
     from summaries
@@ -33,7 +35,7 @@ early as (
 medians as (
     select
         summaries.battery_id,
-        percentile_cont(0.5) within group (order by summaries.discharge_capacity) as nominal_capacity_by_median
+        {{ median('summaries.discharge_capacity') }} as nominal_capacity_by_median
     from summaries
     where summaries.cycles_before < 40
     group by summaries.battery_id
@@ -43,8 +45,8 @@ medians as (
 fade_2_to_100 as (
     select
         summaries.battery_id,
-        regr_slope(summaries.discharge_capacity, summaries.cycles_before) as slope,
-        regr_intercept(summaries.discharge_capacity, summaries.cycles_before) as intercept
+        {{ regression('slope', 'summaries.discharge_capacity', 'summaries.cycles_before') }} as slope,
+        {{ regression('intercept', 'summaries.discharge_capacity', 'summaries.cycles_before') }} as intercept
     from summaries
     where summaries.cycles_before between 1 and 99
     group by summaries.battery_id
@@ -54,8 +56,8 @@ fade_2_to_100 as (
 fade_91_to_100 as (
     select
         summaries.battery_id,
-        regr_slope(summaries.discharge_capacity, summaries.cycles_before) as slope,
-        regr_intercept(summaries.discharge_capacity, summaries.cycles_before) as intercept
+        {{ regression('slope', 'summaries.discharge_capacity', 'summaries.cycles_before') }} as slope,
+        {{ regression('intercept', 'summaries.discharge_capacity', 'summaries.cycles_before') }} as intercept
     from summaries
     where summaries.cycles_before between 90 and 99
     group by summaries.battery_id
@@ -66,7 +68,8 @@ first_hundred as (
     select
         summaries.battery_id,
         max(summaries.discharge_capacity) as discharge_capacity_maximum,
-        sum(summaries.time_temperature_integrated) as time_temperature_integral_1_to_100,
+        {{ sum_in_order('summaries.time_temperature_integrated', 'summaries.cycles_before') }}
+            as time_temperature_integral_1_to_100,
         max(summaries.temperature_maximum) filter (where summaries.cycles_before > 0) as temperature_maximum_2_to_100,
         min(summaries.temperature_minimum) filter (where summaries.cycles_before > 0) as temperature_minimum_2_to_100,
         -- the cycler writes 0 where it measured none

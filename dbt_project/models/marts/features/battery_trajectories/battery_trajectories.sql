@@ -26,7 +26,7 @@ last_cycles as (
 medians as (
     select
         summaries.battery_id,
-        percentile_cont(0.5) within group (order by summaries.discharge_capacity) as capacity
+        {{ median('summaries.discharge_capacity') }} as capacity
     from summaries
     where summaries.cycles_before < 40 and summaries.cycle_count > 40
     group by summaries.battery_id
@@ -62,8 +62,8 @@ thresholds as (
     select
         lasting.battery_id,
         shares.capacity_share,
-        shares.capacity_share::float8 * lasting.nominal_capacity as capacity,
-        lasting.relative_last_capacity <= shares.capacity_share::float8 as is_reached
+        shares.capacity_share::{{ double() }} * lasting.nominal_capacity as capacity,
+        lasting.relative_last_capacity <= shares.capacity_share::{{ double() }} as is_reached
     from lasting
     cross join (values (0.98), (0.95), (0.92), (0.89), (0.86), (0.83), (0.80)) as shares (capacity_share)
 ),

@@ -1,0 +1,129 @@
+{%- set measurements = ['charge_capacity', 'discharge_capacity', 'charge_energy', 'discharge_energy'] %}
+
+with
+
+runs as (
+    select *
+    from {{ ref('int_runs') }}
+    where run_number is not null
+),
+
+{{ pending_batches(files='runs', columns=['file_id', 'cycle_offset']) }},
+
+sections as (
+    select
+        *,
+        not array_contains(column_names, 'step_type') as is_untyped
+    from {{ ref('stg_sections') }}
+    where section = 'cycles_interpolated' and row_count > 0
+),
+
+-- the battery's cycles that BEEP compares, by the numbers of the run's own file
+wanted as (
+    select
+        runs.file_id,
+        cast(compared.cycle_index - runs.cycle_offset as int) as cycle_index,
+        sections.is_under_own_key,
+        sections.is_untyped,
+        pending_batches.batch_files,
+        pending_batches.batch
+    from runs
+    inner join {{ ref('stg_landed') }} as landed on runs.file_id = landed.file_id
+    inner join pending_batches on landed.batch = pending_batches.batch
+    inner join sections on runs.file_id = sections.file_id
+    cross join (values (9), (10), (99), (100)) as compared (cycle_index)
+    where compared.cycle_index >= runs.cycle_offset
+),
+
+wanted_of_files as (
+    select
+        wanted.file_id,
+        wanted.is_under_own_key,
+        collect_list(cast(wanted.cycle_index as double)) as cycles,
+        max(wanted.batch_files) as batch_files,
+        max(wanted.batch) as batch
+    from wanted
+    group by wanted.file_id, wanted.is_under_own_key
+),
+
+-- parts in columns have noted their cycles; of the others every one is looked at
+pending_parts as (
+    select
+        parts.file_id,
+        parts.part_no,
+        parts.shape,
+        parts.row_count,
+        wanted_of_files.batch,
+        wanted_of_files.batch_files
+    from {{ ref('stg_part_sections') }} as parts
+    inner join wanted_of_files
+        on
+            parts.file_id = wanted_of_files.file_id
+            and parts.is_under_own_key = wanted_of_files.is_under_own_key
+    where
+        parts.section = 'cycles_interpolated'
+        and parts.row_count > 0
+        and (
+            parts.shape <> 'columnar'
+            or arrays_overlap(transform(parts.cycle_starts, start -> start.cycle_index), wanted_of_files.cycles)
+        )
+),
+
+{{ spark_section_rows('cycles_interpolated', ['cycle_index'] + measurements + ['step_type'], without_columnar=false) }},
+
+numbered as (
+    select
+        cells.* except (cycle_index, batch, batch_files),
+        {{ spark_to_double('cells.cycle_index') }} as cycle_index
+    from cells
+),
+
+points as (
+    select
+        numbered.file_id,
+        numbered.row_index,
+        wanted.cycle_index,
+        wanted.is_untyped,
+        {%- for measurement in measurements %}
+        {{ spark_to_double('numbered.' ~ measurement) }} as {{ measurement }},
+        {%- endfor %}
+        {{ spark_to_text('numbered.step_type') }} as step_type
+    from numbered
+    inner join wanted on numbered.file_id = wanted.file_id and numbered.cycle_index = wanted.cycle_index
+),
+
+steps as (
+    select * from (values ('charge'), ('discharge')) as step_types (step_type)
+),
+
+ordered as (
+    select
+        points.file_id,
+        points.cycle_index,
+        steps.step_type,
+        array_sort(collect_list(struct(points.row_index, points.{{ measurements | join(', points.') }}))) as points
+    from points
+    inner join steps on points.step_type = steps.step_type or points.is_untyped
+    group by points.file_id, points.cycle_index, steps.step_type
+),
+
+final as (
+    select
+        wanted.file_id,
+        wanted.cycle_index,
+        {%- for measurement in measurements %}
+        coalesce(transform(ordered.points, point -> point.{{ measurement }}), cast(array() as array<double>)) as {{ measurement }},
+        {%- endfor %}
+        steps.step_type,
+        wanted.batch_files,
+        wanted.batch
+    from wanted
+    cross join steps
+    left join ordered
+        on
+            wanted.file_id = ordered.file_id
+            and wanted.cycle_index = ordered.cycle_index
+            and steps.step_type = ordered.step_type
+)
+
+select * from final
