@@ -1,22 +1,39 @@
-"""The same models on Spark: what PostgreSQL publishes, Spark publishes, to the last bit."""
+"""The same models on Spark: what PostgreSQL publishes, Spark publishes, whatever happens to it.
 
+One cluster, one landing and one database, to which each test adds: a build is dear.
+"""
+
+import json
+import math
 import os
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import bad_inputs
+import built
 import pytest
 import shapes
-from conftest import Database, RunLoader
+import strategies
+from conftest import PROJECT, Database, RunLoader, fresh_database
 from pipeline import Pipeline
+from pushing import loader, wait_until
 from spark_cluster import Cluster
+
+from loader import demo
+from loader.outcome import NO_DATABASE
+from loader.server.embedded import Server
 
 pytestmark = pytest.mark.spark
 
@@ -38,8 +55,17 @@ PUBLISHED = {
 }
 """The columns compared: all but the times of landing, which two landings cannot share."""
 
+DIFFERENT = {"1e-400.json", "10000 digits.json", "exponent.json", "long key.json"}
+"""Odd files of which Spark makes something else, as docs/spark.md says."""
 
-@pytest.fixture(scope="session")
+TOO_SMALL = {"1e-400", "2e-324", strategies.literal("1e-400")}
+"""Numbers of which it does."""
+
+LARGE = "million.json"
+"""An odd file whose million of columns takes as long as all others."""
+
+
+@pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     found = find_spec("pyspark")
     if not (shutil.which("java") and found and found.origin) and os.environ.get("CI") != "true":
@@ -54,6 +80,113 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         for name in list(cluster.processes):
             cluster.kill(name)
+
+
+@dataclass
+class Both:
+    """The same files landed in PostgreSQL and in a folder."""
+
+    pipeline: Pipeline
+    spark: Cluster
+    run_loader: RunLoader
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    def loader(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+        env = self.pipeline.database.environment | {"SPARK_REMOTE": self.spark.remote}
+        return self.run_loader(*command, env=env, timeout=590)
+
+    def push(self) -> list[dict[str, Any]]:
+        """What each landing says of it."""
+        push = ("push", self.data, "--json", "--max-file-size", "100MiB")
+        both = [self.loader(*push), self.loader(*push, "--to", self.landing)]
+        assert [done.stderr for done in both] == ["", ""]
+        return [json.loads(done.stdout) for done in both]
+
+    def build(self, *more: str) -> "subprocess.CompletedProcess[str]":
+        """On Spark, without the tests of the data where no more is said."""
+        more = more or ("--exclude-resource-type", "test")
+        return self.loader("build", "--to", self.landing, *more)
+
+    @contextmanager
+    def building(self) -> Iterator[subprocess.Popen[str]]:
+        """A build at work on the points."""
+        env = self.pipeline.database.environment | {"SPARK_REMOTE": self.spark.remote}
+        command = ("build", "--to", self.landing, "--verbose", "--exclude-resource-type", "test")
+        with loader(Database(env), *command) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "START" in line and "stg_points" in line:
+                    break
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def assert_equal(self) -> None:
+        """What PostgreSQL makes of the files is what Spark has made of them, to the last bit."""
+        self.pipeline.build_tables()
+        for table, columns in PUBLISHED.items():
+            wanted = None if columns == "*" else columns.split(", ")
+            theirs, their_logs = comparable(self.pipeline.table(table, wanted))
+            ours, our_logs = comparable(self.spark.rows(f"select {columns} from battery.{table}"))
+            assert theirs, table
+            for one, other in zip(ours, theirs, strict=False):
+                assert one == other, table
+            assert len(ours) == len(theirs), table
+            assert our_logs == pytest.approx(their_logs, rel=1e-12, abs=1e-12, nan_ok=True), table
+
+    def staging(self, table: str) -> Path:
+        return self.spark.folder / "warehouse" / "battery_staging.db" / table
+
+    def staged(self) -> dict[str, int]:
+        """The files of the staged points, by batch and name, and when they were written."""
+        files = self.staging("stg_points").glob("batch=*/*.parquet")
+        return {f"{file.parent.name}/{file.name}": file.stat().st_mtime_ns for file in files}
+
+
+@pytest.fixture(scope="module")
+def both(
+    spark: Cluster,
+    server: Server,
+    run_loader: RunLoader,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Both]:
+    with fresh_database(server, name="on_spark_too") as database:
+        folder = tmp_path_factory.mktemp("both")
+        yield Both(Pipeline.create(database), spark, run_loader, folder)
+
+
+def comparable(rows: list[dict[str, Any]]) -> tuple[list[list[Any]], list[float]]:
+    """Rows in order, doubles by their bits, times in UTC; and apart from them logarithms.
+
+    Powers and logarithms are those of the C library here and of Java there. None is NaN.
+    """
+    parts = [
+        (
+            [_exact(value) for name, value in row.items() if "log_" not in name],
+            [math.nan if value is None else value for name, value in row.items() if "log_" in name],
+        )
+        for row in rows
+    ]
+    parts.sort(key=lambda part: repr(part[0]))
+    return [exact for exact, _ in parts], [value for _, logs in parts for value in logs]
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, float):
+        return struct.pack(">d", value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return value
 
 
 def document(seed: int) -> dict[str, Any]:
@@ -136,75 +269,149 @@ def long_document() -> dict[str, Any]:
     }
 
 
-def build(pipeline: Pipeline, spark: Cluster, landing: Path) -> None:
-    """`dbt build --target spark` as a user runs it, without the tests of the data."""
-    only_tables = ("--exclude-resource-type", "test", "unit_test")
-    done = subprocess.run(
-        [
-            Path(sysconfig.get_path("scripts"), "dbt"),
-            *("--no-use-colors", "build", "--target", "spark", *only_tables),
-            *("--vars", f"landing: {landing}"),
-        ],
-        cwd=pipeline.project,
-        env=os.environ | {"SPARK_REMOTE": spark.remote},
-        capture_output=True,
-        text=True,
-        timeout=580,
-        check=False,
+def large(barcode: str, cycles: int) -> demo.Run:
+    """A megabyte for each cycle."""
+    return replace(
+        built.TWICE,
+        barcode=barcode,
+        cycles_before=0,
+        cycle_count=10 * cycles,
+        life=10 * cycles,
+        interpolated=tuple(range(0, 10 * cycles, 10)),
+        points_per_step=4000,
     )
-    assert done.returncode == 0, done.stdout[-4000:]
 
 
-def comparable(rows: list[dict[str, Any]]) -> tuple[list[list[Any]], list[float | None]]:
-    """Rows in order, doubles by their bits, times in UTC; and apart from them logarithms.
-
-    Powers and logarithms are those of the C library here and of Java there.
-    """
-    parts = [
-        (
-            [_exact(value) for name, value in row.items() if "log_" not in name],
-            [value for name, value in row.items() if "log_" in name],
-        )
-        for row in rows
-    ]
-    parts.sort(key=lambda part: repr(part[0]))
-    return [exact for exact, _ in parts], [value for _, logs in parts for value in logs]
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, float):
-        return struct.pack(">d", value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return value
-
-
-def assert_equal(pipeline: Pipeline, spark: Cluster) -> None:
-    for table, columns in PUBLISHED.items():
-        wanted = None if columns == "*" else columns.split(", ")
-        ours, our_logs = comparable(pipeline.table(table, wanted))
-        theirs, their_logs = comparable(spark.rows(f"select {columns} from battery.{table}"))
-        assert ours, table
-        assert theirs == ours, table
-        assert their_logs == pytest.approx(our_logs, rel=1e-12, abs=1e-12), table
+# -------------------------------------------------------------------------------------- the tests
 
 
 def test_spark_publishes_what_postgresql_does(
-    spark: Cluster, database: Database, call_loader: RunLoader, tmp_path: Path, real_data: Path
+    both: Both, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, landing = tmp_path / "data", tmp_path / "landing"
-    data.mkdir()
+    """Of the real files, every shape, made-up histories and whatever is odd."""
     for points in shapes.SHAPES:
         shaped = shapes.reshape(document(1), summary=points, points=points)
-        (data / f"{points}.json").write_text(shapes.dumps(shaped | {"barcode": points}))
-    (data / "long.json").write_text(shapes.dumps(long_document()))
-    (data / "odd.json").write_text(shapes.dumps(odd_document()))
-    (data / "odd later.json").write_text(shapes.dumps(later_run(odd_document())))
-    pipeline = Pipeline.create(database)
-    pipeline.push(data, real_data)
-    assert call_loader("push", data, real_data, "--to", landing).returncode == 0
-    pipeline.build_tables()
-    build(pipeline, spark, landing)
-    assert_equal(pipeline, spark)
-    assert len(spark.tasks()) == 2
-    assert min(spark.tasks()) > 0, "both executors have worked"
+        both.data.mkdir(exist_ok=True)
+        (both.data / f"{points}.json").write_text(shapes.dumps(shaped | {"barcode": points}))
+    (both.data / "long.json").write_text(shapes.dumps(long_document()))
+    (both.data / "odd.json").write_text(shapes.dumps(odd_document()))
+    (both.data / "odd later.json").write_text(shapes.dumps(later_run(odd_document())))
+    impossible = document(2) | {"barcode": "impossible"}
+    impossible["summary"]["discharge_capacity"] = [-5, 1e6, 1.0, 1.0]
+    (both.data / "impossible.json").write_text(shapes.dumps(impossible))
+    shutil.copytree(real_data, both.data / "real", copy_function=shutil.copyfile)
+    values = [value for value in strategies.ODD_VALUES if str(value) not in TOO_SMALL]
+    monkeypatch.setattr(strategies, "ODD_VALUES", values)
+    histories = strategies.landing_order(strategies.many_histories(12, seed=18), 18)
+    strategies.write(histories, both.data / "made up")
+    bad_inputs.make(both.data / "odd")
+    for name in {*DIFFERENT, LARGE}:
+        (both.data / "odd" / name).unlink()
+    in_database, in_folder = both.push()
+    assert [(file["name"], file["reason"]) for file in in_folder["files"]] == [
+        (file["name"], file["reason"]) for file in in_database["files"]
+    ]
+    done = both.build()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    both.assert_equal()
+    assert len(both.spark.tasks()) == 2
+    assert min(both.spark.tasks()) > 0, "both executors have worked"
+
+
+def test_one_more_file_touches_one_batch_though_a_worker_is_killed(both: Both) -> None:
+    """80 MB, and the worker dies with its executor while the points are taken apart."""
+    demo.write(both.data / "large.json", large("large", 80))
+    assert (both.data / "large.json").stat().st_size > 80e6
+    before = both.staged()
+    assert [said["landed"] for said in both.push()] == [1, 1]
+    with both.building() as process:
+        begun = both.spark.tasks()
+        wait_until(lambda: sum(both.spark.tasks()) > sum(begun), 300)
+        both.spark.kill("worker2")
+        stdout, stderr = process.communicate(timeout=580)
+    assert process.returncode == 0, stdout + stderr
+    both.spark.start_worker(2)
+    after = both.staged()
+    assert {file: after[file] for file in before} == before
+    assert len({file.partition("/")[0] for file in after.keys() - before.keys()}) == 1
+    both.assert_equal()
+
+
+def test_a_server_killed_while_it_writes_leaves_nothing_that_the_next_build_does_not_put_right(
+    both: Both,
+) -> None:
+    demo.write(both.data / "more.json", large("more", 20))
+    both.push()
+    exclude = ("exclude", "columnar.json", "--reason", "a test")
+    for where in ((), ("--to", both.landing)):
+        assert both.loader(*exclude, *where).returncode == 0
+    with both.building() as process:
+        wait_until(lambda: any(both.staging("stg_points").glob(".spark-staging-*")), 300)
+        both.spark.kill("connect")
+        both.spark.start_driver()
+        stdout, stderr = process.communicate(timeout=580)
+    assert process.returncode == 1
+    assert "Traceback" not in stdout + stderr
+    done = subprocess.run(
+        [
+            Path(sysconfig.get_path("scripts"), "dbt"),
+            *("build", "--target", "spark", "--exclude-resource-type", "test"),
+            *("--vars", f"landing: {both.landing}"),
+        ],
+        cwd=both.pipeline.project,
+        env=os.environ | {"SPARK_REMOTE": both.spark.remote, "DBT_TARGET_PATH": "target/spark"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    both.assert_equal()
+    assert "COLUMNAR" not in {row["barcode"] for row in both.pipeline.table("batteries")}
+
+
+def test_a_landing_that_executors_do_not_see_is_told_in_one_sentence(both: Both) -> None:
+    """A path of each process's own: the server's folder has the landing, an executor's has none."""
+    shutil.copytree(both.landing / "files", both.spark.folder / "landing" / "files")
+    done = both.loader("build", "--to", "/proc/self/cwd/landing")
+    assert (done.returncode, done.stdout) == (NO_DATABASE, "")
+    assert re.fullmatch(
+        "loader: Spark cannot read /proc/self/cwd/landing, which the server and each executor have "
+        r"to see at that path \(.*\)\n",
+        done.stderr,
+    )
+    done = both.loader("build", "--to", "/nowhere")
+    assert (done.returncode, done.stderr) == (
+        NO_DATABASE,
+        "loader: Spark finds no landing in /nowhere: loader push PATH --to /nowhere makes one, "
+        "which the server and each executor have to see at that path\n",
+    )
+
+
+def test_a_push_that_builds_says_what_it_says_on_postgresql(both: Both) -> None:
+    """Nothing is landed but what was, one file is included again: no batch is written."""
+    for where in ((), ("--to", both.landing)):
+        assert both.loader("include", "columnar.json", *where).returncode == 0
+    before = both.staged()
+    in_database = both.loader("push", both.data, "--build")
+    on_spark = both.loader("push", both.data, "--build", "--to", both.landing)
+    assert both.staged() == before
+    assert (on_spark.returncode, on_spark.stderr) == (in_database.returncode, in_database.stderr)
+    ours, theirs = results("target/spark"), results("target")
+    assert ours == {test: theirs[test] for test in ours}
+    ours, theirs = failing_rows(on_spark.stdout), failing_rows(in_database.stdout)
+    assert ours == {test: theirs[test] for test in ours} != {}
+    both.assert_equal()
+
+
+def results(target: str) -> dict[str, Any]:
+    """What the last build's tests came to."""
+    file = PROJECT / "dbt_project" / target / "run_results.json"
+    ran = json.loads(file.read_text())["results"]
+    tests = (one for one in ran if one["unique_id"].startswith("test."))
+    return {one["unique_id"]: (one["status"], one["failures"]) for one in tests}
+
+
+def failing_rows(output: str) -> dict[str, list[list[str]]]:
+    """How many rows of which files a build shows of each test that failed, with one as example."""
+    shown = re.findall(r"^FAIL (\w+) .*\n((?:  .*\n)*)", output, re.MULTILINE)
+    return {test: [line.split()[:2] for line in lines.splitlines()] for test, lines in shown}

@@ -8,6 +8,7 @@ from conftest import RunLoader, free_port
 from pushing import two_files, write
 
 from loader.outcome import NO_DATABASE, USAGE
+from loader.spark import variables_among
 
 NOWHERE = {"BATTERY_HOME": "/dev/null/no server is started"}
 """A build on Spark needs no PostgreSQL: one that started would fail here."""
@@ -46,6 +47,13 @@ def test_a_build_on_spark_is_told_where_the_files_landed(call_loader: RunLoader)
         done = call_loader("build", *arguments, env=NOWHERE)
         assert done.returncode == USAGE
         assert problem in " ".join(done.stderr.replace("│", "").split())
+
+
+def test_variables_for_dbt_are_kept_beside_the_landing() -> None:
+    arguments = ("--select", "x", "--vars", "{sample_every: 5}", "--full-refresh", "-q")
+    others = ["--select", "x", "--full-refresh", "-q"]
+    assert variables_among(arguments) == ({"sample_every": 5}, others)
+    assert variables_among(others) == ({}, others)
 
 
 @pytest.mark.spark

@@ -69,10 +69,10 @@ def loader(database: Database, *args: str | Path) -> Iterator[subprocess.Popen[s
         process.communicate()
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
         time.sleep(0.02)
 
 

@@ -11,6 +11,12 @@ from typing import Any
 
 from conftest import free_port
 
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For what is over in minutes: the second compiler takes half of the time and never pays."""
+
+
+_OWN = ("--host", "127.0.0.1", "--webui-port", "0", "--port")
+
 
 @dataclass
 class Cluster:
@@ -25,19 +31,24 @@ class Cluster:
     def start(self) -> None:
         port = free_port()
         self.master = f"spark://127.0.0.1:{port}"
-        deploy = "org.apache.spark.deploy"
-        own = ("--host", "127.0.0.1", "--webui-port", "0", "--port")
-        self._run("master", "Starting Spark master", f"{deploy}.master.Master", *own, str(port))
+        master = "org.apache.spark.deploy.master.Master"
+        self._run("master", "Starting Spark master", master, *_OWN, str(port))
         for number in (1, 2):
-            work = str(self.folder / f"work{number}")
-            options = ("-c", "1", "-m", "1g", "-d", work, *own, "0", self.master)
-            said = "Successfully registered with master"
-            self._run(f"worker{number}", said, f"{deploy}.worker.Worker", *options)
+            self.start_worker(number)
         self.start_driver()
 
+    def start_worker(self, number: int) -> None:
+        work = str(self.folder / f"work{number}")
+        options = ("-c", "1", "-m", "1g", "-d", work, *_OWN, "0", self.master)
+        worker = "org.apache.spark.deploy.worker.Worker"
+        self._run(f"worker{number}", "Successfully registered with master", worker, *options)
+
     def start_driver(self) -> None:
-        """The Connect server: it holds the session, plans the queries and keeps the catalog."""
-        port = free_port()
+        """The Connect server: it holds the session, plans the queries and keeps the catalog.
+
+        Started again, it is where it was.
+        """
+        port = int(self.remote.rpartition(":")[2]) if self.remote else free_port()
         self.remote = f"sc://127.0.0.1:{port}"
         settings = {
             "spark.executor.memory": "768m",
@@ -50,6 +61,7 @@ class Cluster:
             ),
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": "2",
+            "spark.sql.files.openCostInBytes": "65536",  # many small files to a task
             "spark.sql.connect.serverStacktrace.enabled": "false",
             "spark.ui.enabled": "false",
         }
@@ -69,7 +81,9 @@ class Cluster:
         with log.open("wb") as output:
             self.processes[name] = subprocess.Popen(
                 [str(self.home / "bin" / "spark-class"), *arguments],
-                env=os.environ | {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1"},
+                env=os.environ
+                | {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1"}
+                | {"JDK_JAVA_OPTIONS": JAVA_OPTIONS},
                 cwd=self.folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -92,9 +106,12 @@ class Cluster:
 
         # a session of its own: an older one may know files that a build has replaced
         session = SparkSession.builder.remote(self.remote).create()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
-        rows: list[dict[str, Any]] = session.sql(query).toArrow().to_pylist()
-        return rows
+        try:
+            session.conf.set("spark.sql.session.timeZone", "UTC")
+            rows: list[dict[str, Any]] = session.sql(query).toArrow().to_pylist()
+            return rows
+        finally:
+            session.client.close()  # else it looks for a server that is gone, for minutes
 
     def tasks(self) -> list[int]:
         """How many tasks each executor has finished, by its log."""
