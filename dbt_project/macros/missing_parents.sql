@@ -3,7 +3,7 @@
     words. With `--defer` it is read from elsewhere.
 #}
 {% macro refuse_missing_parents() -%}
-    {%- if execute and flags.WHICH in ('build', 'run') and not flags.DEFER -%}
+    {%- if execute and flags.WHICH in ('build', 'run') and not invocation_args_dict.get('defer') -%}
         {%- for name in selected_resources if name.startswith('model.') -%}
             {%- for parent in graph.nodes[name].depends_on.nodes if parent not in selected_resources -%}
                 {%- set node = graph.nodes.get(parent) -%}
