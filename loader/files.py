@@ -21,8 +21,9 @@ LARGEST = 4 * 2**30
 LINK = "a symbolic link, not followed without --follow-symlinks"
 SIDE_FILE = "a side file of macOS"
 THROWN_AWAY = "in a folder of deleted or earlier files"
-_THROWN_AWAY = re.compile(r"\.Trash(es|-\d+)?|\$RECYCLE\.BIN|\.ipynb_checkpoints", re.IGNORECASE)
 """Why files in a folder are left aside."""
+
+_THROWN_AWAY = re.compile(r"\.Trash(es|-\d+)?|\$RECYCLE\.BIN|\.ipynb_checkpoints", re.IGNORECASE)
 
 _CHUNK = 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
