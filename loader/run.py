@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,75 +77,31 @@ def run(
     limits: Limits,
     output: Output,
     *,
+    to: str | None = None,
     build: bool = False,
     **which: bool,
 ) -> Ended:
-    """Push, then build where files are new; `which` as `push.push` takes it.
+    """Push, then build where files are new; `to` and `which` as `push.push` takes them.
 
     Raises FileNotFoundError for a path that is not there, before anything is on record;
-    runs.Busy where it is to `build` and another run is going on; DatabaseUnavailable and
-    psycopg.Error.
+    runs.Busy where it is to `build` and another run on the database is going on;
+    DatabaseUnavailable, psycopg.Error and store.Unavailable.
     """
     paths = list(paths)
     files.check(paths)
     stop = Stop(output.note)
-    with stop, _connect_patiently(output) as connection:
-        Zone(connection).prepare()
-        with runs.recorded(connection, alone=build) as record:
-            with output.listener() as listener:
-                summary = push.push(paths, limits, listener, stop, to=None, **which)
-            record.note(summary)
-            output.pushed(summary)
-            if build and not (summary.lost or stop.signal):
-                _build_if_due(connection, record, stop, output)
-            code = _conclude(record, summary, stop)
-    output.ended(summary, record)
-    if not stop.signal:
-        _leave_profile()
-    return Ended(code, summary, record.message if summary.lost else "")
-
-
-def land(
-    paths: Iterable[Path],
-    limits: Limits,
-    output: Output,
-    to: str,
-    *,
-    build: bool = False,
-    **which: bool,
-) -> Ended:
-    """Push to a folder or bucket for Spark, then build; `build` and `which` as `run` takes them.
-
-    What is landed is folded into tables at the end, whatever the end. Raises FileNotFoundError for
-    a path that is not there; store.Unavailable.
-    """
-    paths = list(paths)
-    files.check(paths)
-    stop = Stop(output.note)
-    with stop:
-        folder = Folder(to, make=True)
-        record = Run(len(folder.runs()) + 1, datetime.now(UTC))
+    with stop, _opened(to, output) as goal, goal.recorded(alone=build) as record:
         with output.listener() as listener:
             summary = push.push(paths, limits, listener, stop, to=to, **which)
         record.note(summary)
         output.pushed(summary)
-        of = None
-        try:
-            if not summary.lost:
-                folder.fold()  # what a build reads
-                of = folder.version()
-            if build and not (summary.lost or stop.signal):
-                _build_landing_if_due(folder, to, record, stop, output)
-            code = _conclude(record, summary, stop, "the folder")
-        except Unavailable as error:
-            record.message = str(error)
-            raise
-        finally:
-            record.ended_at = datetime.now(UTC)
-            if not summary.lost:
-                folder.note_run(record, of)
-                folder.fold()
+        goal.pushed(summary)
+        if build and not (summary.lost or stop.signal):
+            _build_if_due(goal, record, stop)
+        code = _conclude(goal, record, summary, stop)
     output.ended(summary, record)
+    if not (to or stop.signal):
+        _leave_profile()
     return Ended(code, summary, record.message if summary.lost else "")
 
 
@@ -218,34 +174,88 @@ class Stop:
             raise KeyboardInterrupt  # on which psycopg cancels what it waits for
 
 
-def _connect_patiently(output: Output) -> psycopg.Connection:
-    """For what runs by itself: a server that starts up is waited for."""
+@dataclass(frozen=True)
+class _Database:
+    """A run into PostgreSQL: on record there, its tables built there."""
+
+    connection: psycopg.Connection
+    output: Output
+    name: str = "the database"
+
+    def recorded(self, *, alone: bool) -> AbstractContextManager[Run]:
+        return runs.recorded(self.connection, alone=alone)
+
+    def pushed(self, summary: Summary) -> None:
+        """What has landed can be read as it is."""
+
+    def build_due(self) -> bool:
+        return runs.build_due(self.connection)
+
+    def build(self, record: Run, stop: Stop) -> int | None:
+        """dbt's exit code; None where it was stopped before it began."""
+        if not runs.wait_to_build(self.connection, lambda: self.output.note(_WAITING), stop):
+            return None
+        runs.note_build(self.connection, record)
+        return _build(self.connection, (), self.output, stop)
+
+
+@dataclass
+class _Landing:
+    """A run into a folder or bucket for Spark; others may go on at the same time."""
+
+    folder: Folder
+    place: str
+    output: Output
+    name: str = "the folder"
+    _version: int | None = None
+
+    @contextmanager
+    def recorded(self, *, alone: bool) -> Iterator[Run]:
+        run = Run(len(self.folder.runs()) + 1, datetime.now(UTC))
+        try:
+            yield run
+        except Unavailable as error:
+            run.message = str(error)
+            raise
+        finally:
+            run.ended_at = datetime.now(UTC)
+            if self._version is not None:
+                self.folder.note_run(run, self._version)
+                self.folder.fold()
+
+    def pushed(self, summary: Summary) -> None:
+        """What has landed is folded into the tables that a build reads."""
+        if not summary.lost:
+            self.folder.fold()
+            self._version = self.folder.version()
+
+    def build_due(self) -> bool:
+        return self.folder.build_due()
+
+    def build(self, record: Run, stop: Stop) -> int:
+        return build_on_spark(self.place, (), self.output, stop)
+
+
+@contextmanager
+def _opened(to: str | None, output: Output) -> Iterator[_Database | _Landing]:
+    """Where a run goes; a server that starts up is waited for, for it may have begun by itself."""
+    if to is not None:
+        yield _Landing(Folder(to, make=True), to, output)
+        return
     database.await_server(lambda seconds: output.note(_AWAY.format(seconds)))
-    return database.connect(autocommit=True)
+    with database.connect(autocommit=True) as connection:
+        Zone(connection).prepare()
+        yield _Database(connection, output)
 
 
-def _build_if_due(connection: psycopg.Connection, record: Run, stop: Stop, output: Output) -> None:
+def _build_if_due(goal: _Database | _Landing, record: Run, stop: Stop) -> None:
     """Notes what became of the build; nothing where it was broken off."""
-    if not runs.build_due(connection):
+    if not goal.build_due():
         record.build = "not needed"
         return
     stop.messages = _BUILD
-    if stop() or not runs.wait_to_build(connection, lambda: output.note(_WAITING), stop):
-        return
-    runs.note_build(connection, record)
-    code = _build(connection, (), output, stop)
-    if not code or stop() < 2:
-        record.build = "failed" if code else "succeeded"
-
-
-def _build_landing_if_due(folder: Folder, to: str, record: Run, stop: Stop, output: Output) -> None:
-    """As `_build_if_due`."""
-    if not folder.build_due():
-        record.build = "not needed"
-        return
-    stop.messages = _BUILD
-    code = build_on_spark(to, (), output, stop)
-    if not code or stop() < 2:
+    code = None if stop() else goal.build(record, stop)
+    if code is not None and (not code or stop() < 2):
         record.build = "failed" if code else "succeeded"
 
 
@@ -272,10 +282,10 @@ def _build(
     return code
 
 
-def _conclude(record: Run, summary: Summary, stop: Stop, store: str = "the database") -> int:
+def _conclude(goal: _Database | _Landing, record: Run, summary: Summary, stop: Stop) -> int:
     """Note how the run went; gives the exit code."""
     if summary.lost:
-        record.message = f"{store} was lost: {summary.lost}"
+        record.message = f"{goal.name} was lost: {summary.lost}"
     if stop.signal and record.build is None:
         record.outcome = "interrupted"
         return 128 + stop.signal

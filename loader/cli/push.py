@@ -222,10 +222,7 @@ def land(
 
     try:
         with database_errors(output.fail), file_errors(output.fail):
-            if to:
-                ended = run.land(paths, limits or _limits(), output, to, **which)
-            else:
-                ended = run.run(paths, limits or _limits(), output, **which)
+            ended = run.run(paths, limits or _limits(), output, to=to, **which)
     except runs.Busy as busy:
         output.note(str(busy))
         raise typer.Exit from None
