@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loader import formats
+from loader.finite import Finite
 
 LARGEST = 4 * 2**30
 """Bytes a file may have when decompressed, unless told otherwise."""
@@ -25,7 +26,7 @@ THROWN_AWAY = "in a folder of deleted or earlier files"
 
 _THROWN_AWAY = re.compile(r"\.Trash(es|-\d+)?|\$RECYCLE\.BIN|\.ipynb_checkpoints", re.IGNORECASE)
 
-_CHUNK = 2**20
+_BLOCK = 2**18  # bytes read at once: what is made of them stays in the processor's cache
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -48,10 +49,14 @@ class Rejected(Exception):
 
 
 class Source(NamedTuple):
-    """The decompressed bytes of a file, as they are, and their sha256 (32 bytes)."""
+    """What a file holds: JSON, if it is one, and the sha256 (32 bytes) of its bytes, decompressed.
 
-    data: bytes
+    `non_finite` NaN and infinities are null in `json`.
+    """
+
+    json: bytes
     sha256: bytes
+    non_finite: int
 
 
 def find(
@@ -131,17 +136,36 @@ def _is_json(name: str) -> bool:
 
 
 def read(path: Path, *, largest: int = LARGEST) -> Source:
-    """Read a file, decompressed where its first bytes say gzip.
+    """Read a file, decompressed where its first bytes say gzip; it is in memory once.
 
     `largest` is in bytes, decompressed: more is refused before it fills the memory. Raises
     `Rejected`: cannot be read; a folder, not a file; not a regular file; changed while it was read;
     broken gzip; too large.
     """
+    return source(_blocks(path, largest))
+
+
+def content(path: Path, *, largest: int = LARGEST) -> bytes:
+    """The bytes of a file as they are, decompressed; all else as in `read`."""
+    return b"".join(_blocks(path, largest))
+
+
+def source(blocks: Iterable[bytes]) -> Source:
+    """What a file holds that is read in blocks of any size."""
+    digest, finite, json = hashlib.sha256(), Finite(), io.BytesIO()
+    for block in blocks:
+        digest.update(block)
+        json.write(finite.take(block))
+    json.write(finite.rest())
+    return Source(json.getvalue(), digest.digest(), finite.count)
+
+
+def _blocks(path: Path, largest: int) -> Iterator[bytes]:
     try:
         _check_kind(path)
-        with path.open("rb", buffering=0) as file:  # so that the content is in memory once
+        with path.open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())
-            data = _content(file, before.st_size, largest)
+            yield from _content(file, before.st_size, largest)
             after = os.fstat(file.fileno())
     except OSError as error:
         raise Rejected("cannot be read", error.strerror or str(error)) from error
@@ -149,7 +173,6 @@ def read(path: Path, *, largest: int = LARGEST) -> Source:
         raise Rejected(
             "changed while it was read", "push again when whatever writes it has finished"
         )
-    return Source(data, hashlib.sha256(data).digest())
 
 
 def _check_kind(path: Path) -> None:
@@ -161,36 +184,35 @@ def _check_kind(path: Path) -> None:
         raise Rejected("not a regular file", "a pipe, socket or device: save its content to a file")
 
 
-def _content(file: io.FileIO, size: int, largest: int) -> bytes:
+def _content(file: io.FileIO, size: int, largest: int) -> Iterator[bytes]:
     packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     file.seek(0)
     if packed:
-        return _decompressed(file, largest)
+        yield from _decompressed(file, largest)
+        return
     if size > largest:
         raise _too_large(largest)
-    return file.read()
+    while block := file.read(_BLOCK):
+        yield block
 
 
-def _decompressed(file: io.FileIO, largest: int) -> bytes:
+def _decompressed(file: io.FileIO, largest: int) -> Iterator[bytes]:
     """Take any number of gzip members and zeros after them, as gzip(1) does; no other trailer."""
-    content = io.BytesIO()
+    size = 0
     try:
         with gzip.GzipFile(fileobj=file) as unpacked:
-            while chunk := unpacked.read(_CHUNK):
-                content.write(chunk)
-                if content.tell() > largest:
+            while block := unpacked.read(_BLOCK):
+                size += len(block)
+                if size > largest:
                     raise _too_large(largest)
+                yield block
     except EOFError as error:
         raise Rejected(
             "broken gzip",
-            f"it ends in the middle, after {content.tell():,} bytes of content: "
-            "was it copied whole?",
+            f"it ends in the middle, after {size:,} bytes of content: was it copied whole?",
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise Rejected(
-            "broken gzip", f"after {content.tell():,} bytes of content: {error}"
-        ) from error
-    return content.getvalue()
+        raise Rejected("broken gzip", f"after {size:,} bytes of content: {error}") from error
 
 
 def _too_large(largest: int) -> Rejected:

@@ -100,7 +100,9 @@ class Text:
         if _end(_BLANKS, self.data, first) == span.end - 1:
             return np.array([span.end])
         found = self._plain_commas(span) if self._is_plain(span) else self._commas(span)
-        return np.concatenate([[first], *(commas + 1 for commas in found), [span.end]])
+        kind = np.uint32 if len(self.data) < 2**32 else np.int64  # half the memory
+        starts = ((commas + 1).astype(kind) for commas in found)
+        return np.concatenate([np.array([first], kind), *starts, np.array([span.end], kind)])
 
     def strings(self, span: Span) -> bytes:
         """What stands in strings, each with its opening quote; `without_escapes`."""

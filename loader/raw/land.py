@@ -14,7 +14,7 @@ from loader.outcome import FileOnDisk, Outcome
 from loader.parts.split import split
 from loader.raw.place import Raw
 from loader.raw.zone import Landed
-from loader.validate import validate
+from loader.validate import check
 
 SMALLEST_PART = 2**20
 """Bytes. Parts that PostgreSQL finds too large are made an eighth the size, but not below this."""
@@ -41,13 +41,11 @@ _REASONS: dict[type[psycopg.Error], tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class _File:
-    """A file that is read and sound; its sha256 is of the bytes on disk, decompressed."""
+    """A file that is read and sound."""
 
     found: FileOnDisk
     file_id: int
-    sha256: bytes
-    json: bytes
-    non_finite: int
+    source: files.Source
 
 
 @dataclass
@@ -83,12 +81,11 @@ class Lander:
         return replace(outcome, seconds=round(time.monotonic() - started, 3))
 
     def _land(self, found: FileOnDisk, file_id: int, progress: Callable[[float], None]) -> Outcome:
-        data, sha256 = files.read(found.file, largest=self.max_file_size)
-        if outcome := self._landed_before(found, sha256, file_id):
+        source = files.read(found.file, largest=self.max_file_size)
+        if outcome := self._landed_before(found, source.sha256, file_id):
             return outcome
-        data, non_finite = validate(data)
-        file = _File(found, file_id, sha256, data, non_finite)
-        del data
+        check(source.json, lambda: files.content(found.file, largest=self.max_file_size))
+        file = _File(found, file_id, source)
         part_size = self.part_size
         while True:
             try:
@@ -103,7 +100,7 @@ class Lander:
             if landed:
                 self.part_size = part_size
                 return _outcome(found, landed)
-            if outcome := self._landed_before(found, sha256, file_id):
+            if outcome := self._landed_before(found, source.sha256, file_id):
                 return outcome
 
     def _landed_before(self, found: FileOnDisk, sha256: bytes, file_id: int) -> Outcome | None:
@@ -121,14 +118,15 @@ class Lander:
     ) -> Landed | None:
         """Copy a new content in; `None` where another loader did so in the meantime."""
         with self.zone.transaction():
-            if not self.zone.claim(file.found, file.sha256, file.file_id):
+            json, sha256, non_finite = file.source
+            if not self.zone.claim(file.found, sha256, file.file_id):
                 return None
             count = written = 0
-            for part in self.zone.copy_parts(file.file_id, split(file.json, part_size)):
+            for part in self.zone.copy_parts(file.file_id, split(json, part_size)):
                 count += 1
                 written += len(part.json)
-                progress(min(1.0, written / len(file.json)))
-            landed = Landed(file.file_id, count, file.non_finite, part_size)
+                progress(min(1.0, written / len(json)))
+            landed = Landed(file.file_id, count, non_finite, part_size)
             self.zone.complete(file.found, landed)
         return landed
 

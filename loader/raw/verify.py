@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-from loader import files, validate
+from loader import files
 from loader.parts.pieces import Path, pieces
 from loader.parts.split import split
 from loader.raw.parquet import Folder
 from loader.raw.place import Raw
 
 _PART = 8 * 2**20
-"""Bytes of a file compared at a time."""
+"""Bytes of a file compared at a time, most likely other parts than it landed in."""
 
 Verdict = Literal["same", "gone", "changed", "incomplete", "different", "left over"]
 
@@ -67,23 +67,16 @@ def _judge(zone: Raw, file_id: int, sha256: bytes) -> Verdict:
     if source is None:
         return "changed" if there else "gone"
     if isinstance(zone, Folder):
-        return "same" if _as_cut(zone, file_id, source.data) else "different"
+        return "same" if _as_cut(zone, file_id, source.json) else "different"
     landed = _digest(zone.read_parts(file_id))
-    on_disk = _digest(zone.as_stored(json) for json in _cut(source.data))
+    on_disk = _digest(zone.as_stored(part.json) for part in split(source.json, _PART))
     return "same" if landed == on_disk else "different"
 
 
-def _as_cut(zone: Folder, file_id: int, data: bytes) -> bool:
+def _as_cut(zone: Folder, file_id: int, json: bytes) -> bool:
     """Whether the parts are, byte for byte, what the content makes in parts of the same size."""
-    json = validate.validate(data).json
     made = (part.json for part in split(json, zone.part_size(file_id)))
     return all(one == other for one, other in zip_longest(made, zone.read_parts(file_id)))
-
-
-def _cut(data: bytes) -> Iterator[bytes]:
-    """The content in parts, most likely other ones than it landed in; it is known to be sound."""
-    for part in split(validate.body(data), _PART):
-        yield validate.finite(part.json).json
 
 
 def _digest(parts: Iterable[bytes]) -> dict[Path, bytes | int]:

@@ -10,6 +10,8 @@ import pickle
 import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -20,10 +22,10 @@ import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sound import validate
 
 from loader import files
 from loader.files import Rejected, find, read
-from loader.validate import finite, validate
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 REAL_FILES = sorted(SHARED.glob("*/*.json*"))
@@ -111,7 +113,7 @@ def test_side_files_of_macos_are_left_aside_and_nothing_else(tmp_path):
         (tmp_path / "__MACOSX" / "._a.json.gz", "a side file of macOS"),
     ]
     for file in (tmp_path / "._a.json", tmp_path / "c.json"):
-        assert rejection(validate, read(file).data)[0] == "a side file of macOS"
+        assert rejection(validate, files.content(file))[0] == "a side file of macOS"
 
 
 def test_a_name_that_is_not_utf8_is_found(tmp_path):
@@ -121,7 +123,7 @@ def test_a_name_that_is_not_utf8_is_found(tmp_path):
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
     assert list(find([tmp_path])) == [file]
-    assert read(file).data == b"{}"
+    assert read(file).json == b"{}"
 
 
 # --- read
@@ -132,19 +134,19 @@ def test_the_hash_is_of_the_decompressed_bytes_as_they_are(tmp_path):
     plain = read(written(tmp_path / "a.json", content))
     packed = read(written(tmp_path / "a.json.gz", gzip.compress(content)))
     assert plain == packed
-    assert plain.data == content
+    assert plain.json == content[3:]
     assert plain.sha256 == hashlib.sha256(content).digest()
 
 
 def test_gzip_is_known_by_its_first_bytes_not_by_its_name(tmp_path):
-    assert read(written(tmp_path / "a.json", gzip.compress(b"{}"))).data == b"{}"
-    assert read(written(tmp_path / "b.json.gz", b"{}")).data == b"{}"
+    assert read(written(tmp_path / "a.json", gzip.compress(b"{}"))).json == b"{}"
+    assert read(written(tmp_path / "b.json.gz", b"{}")).json == b"{}"
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0", b"\0" * 1000])
 def test_concatenated_gzip_members_and_zero_padding_are_fine(tmp_path, tail):
     content = gzip.compress(b'{"a":') + gzip.compress(b"1}") + tail
-    assert read(written(tmp_path / "a.json.gz", content)).data == b'{"a":1}'
+    assert read(written(tmp_path / "a.json.gz", content)).json == b'{"a":1}'
 
 
 @pytest.mark.parametrize("cut", [1, 4, 9, 12])
@@ -179,7 +181,7 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path):
 def test_the_largest_size_is_still_read(tmp_path):
     for content in (b"[10]", gzip.compress(b"[10]")):
         file = written(tmp_path / "a.json", content)
-        assert read(file, largest=4).data == b"[10]"
+        assert read(file, largest=4).json == b"[10]"
         assert rejection(read, file, largest=3)[0] == "too large"
 
 
@@ -239,7 +241,7 @@ def test_what_may_not_be_read_is_said_and_holds_up_nothing(folder_for_all):
     with rights_of_no_one_in_particular():
         assert list(find([folder_for_all])) == [closed, usual, secret]
         assert rejection(read, closed) == ("cannot be read", "Permission denied")
-        assert read(usual).data == b"{}"
+        assert read(usual).json == b"{}"
         assert rejection(read, secret) == ("cannot be read", "Permission denied")
 
 
@@ -249,10 +251,9 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch, pa
     content = files._content
 
     def slow(*arguments):
-        data = content(*arguments)
+        yield from content(*arguments)
         with file.open("ab") as writer:
             writer.write(b" ")
-        return data
 
     monkeypatch.setattr(files, "_content", slow)
     assert rejection(read, file)[0] == "changed while it was read"
@@ -270,7 +271,7 @@ def test_nan_and_the_infinities_become_null_outside_of_strings_only(spelling):
     word = spelling.encode()
     expected = text.replace(b"[%s", b"[null").replace(b",%s", b",null").replace(b": %s", b": null")
     sound = validate(text.replace(b"%s", word))
-    assert sound == (expected.replace(b"%s", word), 4)
+    assert (sound.json, sound.non_finite) == (expected.replace(b"%s", word), 4)
     json.loads(sound.json)
 
 
@@ -287,10 +288,10 @@ def test_nan_is_found_wherever_it_stands_in_a_long_text():
     assert json.loads(sound.json) == {"a": [None] * 90_000, long: [1, None, long], "b": [None] * 3}
 
 
-def test_a_text_without_nan_is_not_copied():
+def test_a_text_without_nan_stays_as_it_is():
     text = b'{"nano": "NaN", "info": [1, 2.50, 1e400, 123456789012345678901234567890], "n": null}'
     sound = validate(text)
-    assert sound.json is text
+    assert sound.json == text
     assert sound.non_finite == 0
 
 
@@ -300,10 +301,44 @@ def test_a_byte_order_mark_is_skipped():
 
 @pytest.mark.parametrize("path", REAL_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_real_files_are_read(path):
-    data = read(path).data
-    document = json.loads(validate(data).json)
+    data = files.content(path)
+    document = json.loads(read(path).json)
     assert {"barcode", "summary", "cycles_interpolated"} <= set(document)
     assert document == json.loads(data, parse_constant=lambda name: None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.text(max_size=5), st.lists(st.floats() | st.text('nafi"\\,', max_size=9))),
+    st.booleans(),
+    st.integers(1, 40),
+)
+def test_it_does_not_matter_in_which_blocks_a_file_is_read(document, marked, block):
+    text = b"\xef\xbb\xbf" * marked + json.dumps(document).encode()
+    assert validate(text, block) == validate(text)
+    assert json.loads(validate(text, block).json) == json.loads(
+        json.dumps(document), parse_constant=lambda name: None
+    )
+
+
+def test_a_file_is_in_memory_once(tmp_path):
+    """Half of it numbers, every tenth of them NaN."""
+    numbers = b", ".join([b"NaN" if number % 10 == 0 else b"3.1415926" for number in range(10**6)])
+    file = written(tmp_path / "a.json", b'{"a": [' + numbers + b'], "b": "' + b"x" * 10**7 + b'"}')
+    program = f"""if True:
+        import pathlib, resource
+        from loader import files, validate
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
+        source = files.read(pathlib.Path({str(file)!r}))
+        validate.check(source.json, bytes)
+        print((peak() - before) * {1 if sys.platform == "darwin" else 1024})
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 1.4 * file.stat().st_size
 
 
 # --- validate: what is refused
@@ -512,6 +547,7 @@ def test_any_bytes_are_either_an_object_or_rejected(data):
         assert rejected.detail
     else:
         assert sound.json.strip()[:1] == b"{"
-        assert finite(sound.json) == (sound.json, 0)
+        again = validate(sound.json)
+        assert (again.json, again.non_finite) == (sound.json, 0)
         if sound.json.count(b"[") + sound.json.count(b"{") < 500:
             assert type(json.loads(sound.json)) is dict

@@ -11,7 +11,7 @@ from conftest import PROJECT
 LOADER = PROJECT / "loader"
 
 ROOMS = (
-    "formats", "memory", "files", "outcome", "parts", "validate", "server", "raw",
+    "formats", "memory", "parts", "finite", "files", "outcome", "validate", "server", "raw",
     "worker", "pool", "push", "dbt", "build_log", "spark", "run", "demo", "tables", "texts",
     "output", "cli",
 )  # fmt: skip
