@@ -41,6 +41,7 @@ PUBLISHED = {
     "batteries": "id, barcode, protocol, channel_id, cycle_life",
     "battery_summaries": "*",
     "battery_cycles_interpolated": "*",
+    "battery_points": "*",
     "battery_files": (
         "file_id, battery_id, sha256, first_record_at, superseded_by, run_number, cycle_offset"
     ),
@@ -54,6 +55,9 @@ PUBLISHED = {
     "battery_trajectories": "*",
 }
 """The columns compared: all but the times of landing, which two landings cannot share."""
+
+IN_FULL = (*shapes.SHAPES, "odd", "EL150800737381", "new")
+"""Of whose batteries every point is published."""
 
 DIFFERENT = {"1e-400.json", "10000 digits.json", "exponent.json", "long key.json"}
 """Odd files of which Spark makes something else, as docs/spark.md says."""
@@ -101,7 +105,7 @@ class Both:
 
     def loader(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
         env = self.pipeline.database.environment | {"SPARK_REMOTE": self.spark.remote}
-        return self.run_loader(*command, env=env, timeout=590)
+        return self.run_loader(*command, env=env, cwd=self.pipeline.project.parent, timeout=590)
 
     def push(self) -> list[dict[str, Any]]:
         """What each landing says of it."""
@@ -120,7 +124,7 @@ class Both:
         """A build at work on the points."""
         env = self.pipeline.database.environment | {"SPARK_REMOTE": self.spark.remote}
         command = ("build", "--to", self.landing, "--verbose", "--exclude-resource-type", "test")
-        with loader(Database(env), *command) as process:
+        with loader(Database(env), *command, cwd=self.pipeline.project.parent) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if "START" in line and "stg_points" in line:
@@ -147,10 +151,17 @@ class Both:
     def staging(self, table: str) -> Path:
         return self.spark.folder / "warehouse" / "battery_staging.db" / table
 
-    def staged(self) -> dict[str, int]:
+    def staged(self, table: str = "stg_points") -> dict[str, int]:
         """The files of the staged points, by batch and name, and when they were written."""
-        files = self.staging("stg_points").glob("batch=*/*.parquet")
+        files = self.staging(table).glob("batch=*/*.parquet")
         return {f"{file.parent.name}/{file.name}": file.stat().st_mtime_ns for file in files}
+
+    def results(self, target: str) -> dict[str, Any]:
+        """What the last build's tests came to."""
+        file = self.pipeline.project / target / "run_results.json"
+        ran = json.loads(file.read_text())["results"]
+        tests = (one for one in ran if one["unique_id"].startswith("test."))
+        return {one["unique_id"]: (one["status"], one["failures"]) for one in tests}
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +172,14 @@ def both(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Both]:
     with fresh_database(server, name="on_spark_too") as database:
-        folder = tmp_path_factory.mktemp("both")
-        yield Both(Pipeline.create(database), spark, run_loader, folder)
+        pipeline = Pipeline.create(database)
+        # a loader that builds that project, on Spark, too: its seed is read by both
+        shutil.copytree(PROJECT / "loader", pipeline.project.parent / "loader")
+        shutil.copy(PROJECT / "profiles.yml.example", pipeline.project.parent)
+        (pipeline.project / "seeds" / "full_resolution.csv").write_text(
+            "\n".join(["barcode,reason", *(f"{barcode},a test" for barcode in IN_FULL)])
+        )
+        yield Both(pipeline, spark, run_loader, tmp_path_factory.mktemp("both"))
 
 
 def comparable(rows: list[dict[str, Any]]) -> tuple[list[list[Any]], list[float]]:
@@ -322,8 +339,9 @@ def test_one_more_file_touches_one_batch_though_a_worker_is_killed(both: Both) -
     """80 MB, and the worker dies with its executor while the points are taken apart."""
     demo.write(both.data / "large.json", large("large", 80))
     assert (both.data / "large.json").stat().st_size > 80e6
-    before = both.staged()
-    assert [said["landed"] for said in both.push()] == [1, 1]
+    (both.data / "new.json").write_text(shapes.dumps(document(4) | {"barcode": "new"}))
+    before, before_in_full = both.staged(), both.staged("stg_full_resolution_points")
+    assert [said["landed"] for said in both.push()] == [2, 2]
     with both.building() as process:
         begun = both.spark.tasks()
         wait_until(lambda: sum(both.spark.tasks()) > sum(begun), 300)
@@ -331,9 +349,10 @@ def test_one_more_file_touches_one_batch_though_a_worker_is_killed(both: Both) -
         stdout, stderr = process.communicate(timeout=580)
     assert process.returncode == 0, stdout + stderr
     both.spark.start_worker(2)
-    after = both.staged()
-    assert {file: after[file] for file in before} == before
-    assert len({file.partition("/")[0] for file in after.keys() - before.keys()}) == 1
+    for table, files in (("stg_points", before), ("stg_full_resolution_points", before_in_full)):
+        after = both.staged(table)
+        assert {file: after[file] for file in files} == files != {}
+        assert len({file.partition("/")[0] for file in after.keys() - files.keys()}) == 1
     both.assert_equal()
 
 
@@ -396,19 +415,11 @@ def test_a_push_that_builds_says_what_it_says_on_postgresql(both: Both) -> None:
     on_spark = both.loader("push", both.data, "--build", "--to", both.landing)
     assert both.staged() == before
     assert (on_spark.returncode, on_spark.stderr) == (in_database.returncode, in_database.stderr)
-    ours, theirs = results("target/spark"), results("target")
+    ours, theirs = both.results("target/spark"), both.results("target")
     assert ours == {test: theirs[test] for test in ours}
     ours, theirs = failing_rows(on_spark.stdout), failing_rows(in_database.stdout)
     assert ours == {test: theirs[test] for test in ours} != {}
     both.assert_equal()
-
-
-def results(target: str) -> dict[str, Any]:
-    """What the last build's tests came to."""
-    file = PROJECT / "dbt_project" / target / "run_results.json"
-    ran = json.loads(file.read_text())["results"]
-    tests = (one for one in ran if one["unique_id"].startswith("test."))
-    return {one["unique_id"]: (one["status"], one["failures"]) for one in tests}
 
 
 def failing_rows(output: str) -> dict[str, list[list[str]]]:

@@ -51,12 +51,14 @@ def nothing_half_landed(database: Database) -> bool:
 
 
 @contextmanager
-def loader(database: Database, *args: str | Path) -> Iterator[subprocess.Popen[str]]:
+def loader(
+    database: Database, *args: str | Path, cwd: Path = PROJECT
+) -> Iterator[subprocess.Popen[str]]:
     """`loader` at work, in a process group of its own."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from loader.cli import main; main()", *map(str, args)],
         env=clean_environment() | database.environment,
-        cwd=PROJECT,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

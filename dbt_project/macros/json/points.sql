@@ -4,7 +4,7 @@
 #}
 {% macro points(runs, published_runs, every, more=[], section='cycles_interpolated') -%}
 {%- if target.type == 'spark' -%}
-{{ spark_points(runs, section) }}
+{{ spark_points(runs, 'stg_full_resolution_points' if more else 'stg_diagnostic_points' if section != 'cycles_interpolated' else 'stg_points') }}
 {%- else -%}
 {{ points_of_documents(runs, published_runs, every, more, section) }}
 {%- endif -%}

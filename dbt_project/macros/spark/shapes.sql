@@ -236,8 +236,41 @@ cells as (
 )
 {%- endmacro %}
 
-{# CTE `pending_parts` of one section: the parts to take rows from. #}
-{% macro spark_pending_parts(section) -%}
+{#
+    The same from the text of the CTEs up to `pending_parts`. Where no part is pending, which is asked first, `cells` is empty and
+    nothing is planned: a plan of all shapes takes Spark seconds.
+#}
+{% macro spark_pending_section_rows(parts, section, columns) -%}
+{{ parts }},
+
+{% if spark_finds(parts ~ ' select 1 from pending_parts') -%}
+{{ spark_section_rows(section, columns, without_columnar=false) }}
+{%- else -%}
+cells as (
+    select
+        0L as file_id,
+        0L as row_index,
+        {%- for column in columns %}
+        cast(null as variant) as {{ column }},
+        {%- endfor %}
+        0L as batch,
+        0L as batch_files
+    where false
+)
+{%- endif %}
+{%- endmacro %}
+
+{#
+    CTEs `sections`, all of one name, and `pending_parts`, those to take rows from: of every file of the pending batches, or of
+    those in a CTE `files`.
+#}
+{% macro spark_pending_parts(section, files=none) -%}
+sections as (
+    select *
+    from {{ ref('stg_sections') }}
+    where section = '{{ section }}' and row_count > 0
+),
+
 pending_parts as (
     select
         parts.file_id,
@@ -247,35 +280,45 @@ pending_parts as (
         parts.batch,
         pending_batches.batch_files
     from {{ ref('stg_part_sections') }} as parts
-    inner join {{ ref('stg_sections') }} as sections
+    inner join sections
         on
             parts.file_id = sections.file_id
             and parts.section = sections.section
             and parts.is_under_own_key = sections.is_under_own_key
     inner join pending_batches on parts.batch = pending_batches.batch
-    where parts.section = '{{ section }}' and sections.row_count > 0 and parts.row_count > 0
+    {%- if files %}
+    inner join {{ files }} on parts.file_id = {{ files }}.file_id
+    {%- endif %}
+    where parts.section = '{{ section }}' and parts.row_count > 0
 )
 {%- endmacro %}
 
 {#
-    Whether a pending part has the section in another shape than columns, asked before the model runs: few sets do, and
-    then nothing is planned for them.
+    Whether a pending part has the section in another shape than columns: few sets do, and then nothing is planned for them.
 #}
 {% macro spark_has_rare_shapes(section) -%}
+    {{ return(spark_finds('with ' ~ pending_batches() ~ ', ' ~ spark_pending_parts(section)
+        ~ " select 1 from pending_parts where shape <> 'columnar'")) }}
+{%- endmacro %}
+
+{# Whether a query has a row, asked before the model runs; true where none will. #}
+{% macro spark_finds(query) -%}
     {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return(true) }}{%- endif -%}
-    {%- set found = run_query('with ' ~ pending_batches() ~ ', ' ~ spark_pending_parts(section)
-        ~ " select 1 from pending_parts where shape <> 'columnar' limit 1") -%}
-    {{ return(found.rows | length > 0) }}
+    {{ return(run_query(query ~ ' limit 1').rows | length > 0) }}
 {%- endmacro %}
 
 {#
-    The CTEs from CTEs `pending_batches` and `pending_parts` to a CTE `typed`: file_id, row_index (over the whole file), the
-    section's `numbers` as doubles and `others` as text, batch, batch_files; every `every`th row, which is how
-    `stg_part_sections` has taken them.
+    The CTEs from the landing to a CTE `numbered`, and `sections` on the way: file_id, row_index (over the whole file), cycle_index,
+    the section's other `numbers` as doubles and `others` as text, batch, batch_files; every `every`th row of pending batches,
+    which is how `stg_part_sections` has taken them.
 #}
-{% macro spark_typed_rows(section, every=1) -%}
+{% macro spark_section(section, every=1) -%}
 {%- set numbers, others = ['cycle_index'] + sections()[section].numbers, sections()[section].others -%}
 {%- set has_rare_shapes = spark_has_rare_shapes(section) -%}
+{{ pending_batches() }},
+
+{{ spark_pending_parts(section) }},
+
 {% if has_rare_shapes %}
 {{ spark_section_rows(section, numbers + others, every) }},
 {% endif %}
@@ -314,6 +357,25 @@ typed as (
 
     union all
 
+    {{ spark_typed_cells(numbers, others) }}
+    {%- endif %}
+),
+
+{{ spark_numbered() }}
+{%- endmacro %}
+
+{# CTE `numbered` of a CTE `typed`: a cycle is a whole number. #}
+{% macro spark_numbered() -%}
+numbered as (
+    select
+        typed.* except (cycle_index),
+        {{ spark_to_whole_number('typed.cycle_index') }} as cycle_index
+    from typed
+)
+{%- endmacro %}
+
+{# A select from a CTE `cells`: of its variants `numbers` as doubles and `others` as text. #}
+{% macro spark_typed_cells(numbers, others) -%}
     select
         cells.file_id,
         cells.row_index,
@@ -326,8 +388,6 @@ typed as (
         cells.batch,
         cells.batch_files
     from cells
-    {%- endif %}
-)
 {%- endmacro %}
 
 {# The numbers from `first` on, `count` of them, of which those are left whose sum with `shift` is divisible by `every`. #}

@@ -1,5 +1,6 @@
 {{
     config(
+        materialized='incremental' if target.type == 'postgres' else 'view',
         incremental_strategy='append',
         indexes=[{'columns': ['battery_id', 'cycle_index']}],
         pre_hook="{{ delete_misplaced_points('int_full_resolution_runs', 'int_published_full_resolution_runs') }}",

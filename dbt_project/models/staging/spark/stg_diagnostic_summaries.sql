@@ -2,34 +2,30 @@
 
 with
 
-{{ pending_batches() }},
+{{ spark_section('diagnostic_summary') }},
 
-{{ spark_pending_parts('diagnostic_summary') }},
-
-{{ spark_typed_rows('diagnostic_summary') }},
-
-numbered as (
+typed_summaries as (
     select
-        typed.file_id,
-        typed.row_index as summary_index,
-        {{ spark_to_whole_number('typed.cycle_index') }} as cycle_index,
+        numbered.file_id,
+        numbered.row_index as summary_index,
+        numbered.cycle_index,
         {%- for measurement in measurements %}
-        typed.{{ measurement }},
+        numbered.{{ measurement }},
         {%- endfor %}
-        typed.cycle_type,
-        {{ spark_to_timestamp('typed.date_time_iso') }} as date_time_iso,
-        typed.batch_files,
-        typed.batch
-    from typed
+        numbered.cycle_type,
+        {{ spark_to_timestamp('numbered.date_time_iso') }} as date_time_iso,
+        numbered.batch_files,
+        numbered.batch
+    from numbered
 ),
 
 final as (
     select
-        numbered.* except (batch_files, batch),
-        {{ is_latest_of_cycle('numbered') }} as is_latest_of_cycle,
-        numbered.batch_files,
-        numbered.batch
-    from numbered
+        typed_summaries.* except (batch_files, batch),
+        {{ is_latest_of_cycle('typed_summaries') }} as is_latest_of_cycle,
+        typed_summaries.batch_files,
+        typed_summaries.batch
+    from typed_summaries
 )
 
 select * from final

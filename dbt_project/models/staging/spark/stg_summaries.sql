@@ -2,46 +2,34 @@
 
 with
 
-{{ pending_batches() }},
+{{ spark_section('summary') }},
 
-sections as (
+typed_summaries as (
     select
-        *,
+        numbered.file_id,
+        numbered.row_index as summary_index,
         -- without any cycle number, the position stands in
-        shape = 'by cycle' or array_contains(column_names, 'cycle_index') as is_numbered
-    from {{ ref('stg_sections') }}
-    where section = 'summary'
-),
-
-{{ spark_pending_parts('summary') }},
-
-{{ spark_typed_rows('summary') }},
-
-numbered as (
-    select
-        typed.file_id,
-        typed.row_index as summary_index,
         case
-            when sections.is_numbered then {{ spark_to_whole_number('typed.cycle_index') }}
-            when typed.row_index <= 2147483647 then typed.row_index::integer
+            when sections.shape = 'by cycle' or array_contains(sections.column_names, 'cycle_index') then numbered.cycle_index
+            when numbered.row_index <= 2147483647 then numbered.row_index::integer
         end as cycle_index,
         {%- for measurement in measurements %}
-        typed.{{ measurement }},
+        numbered.{{ measurement }},
         {%- endfor %}
-        {{ spark_to_timestamp('typed.date_time_iso') }} as date_time_iso,
-        typed.batch_files,
-        typed.batch
-    from typed
-    inner join sections on typed.file_id = sections.file_id
+        {{ spark_to_timestamp('numbered.date_time_iso') }} as date_time_iso,
+        numbered.batch_files,
+        numbered.batch
+    from numbered
+    inner join sections on numbered.file_id = sections.file_id
 ),
 
 final as (
     select
-        numbered.* except (batch_files, batch),
-        {{ is_latest_of_cycle('numbered') }} as is_latest_of_cycle,
-        numbered.batch_files,
-        numbered.batch
-    from numbered
+        typed_summaries.* except (batch_files, batch),
+        {{ is_latest_of_cycle('typed_summaries') }} as is_latest_of_cycle,
+        typed_summaries.batch_files,
+        typed_summaries.batch
+    from typed_summaries
 )
 
 select * from final
