@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from checkout import checkout
 from conftest import RunLoader, free_port
 from pushing import two_files, write
 
@@ -112,4 +114,24 @@ def test_a_folder_without_a_landing(call_loader: RunLoader, tmp_path: Path) -> N
     )
     assert said(call_loader, "--target", "spark", "--vars", f"landing: {tmp_path}") == (
         f"nothing is landed in {tmp_path}: loader push PATH --to {tmp_path} comes first\n"
+    )
+
+
+@pytest.mark.spark
+def test_a_profile_that_does_not_know_spark(
+    run_loader: RunLoader, landing: Path, tmp_path: Path
+) -> None:
+    """As one of an older version does not, that somebody has edited."""
+    clone = checkout(tmp_path / "clone", tmp_path / "home", run_loader)
+    content = yaml.safe_load((clone.folder / "profiles.yml.example").read_text())
+    del content["battery_elt"]["outputs"]["spark"]
+    content["battery_elt"]["outputs"]["default"]["host"] = "mine"
+    profile = clone.folder / "dbt_project" / "profiles.yml"
+    profile.write_text(yaml.safe_dump(content))
+    done = clone.loader("build", "--to", landing, env=NOWHERE | {"SPARK_REMOTE": ""})
+    assert (done.returncode, done.stdout, done.stderr) == (
+        NO_DATABASE,
+        "",
+        f"loader: {profile} has no target spark: copy it from profiles.yml.example, or delete the "
+        "file to have it written anew\n",
     )
