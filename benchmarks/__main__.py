@@ -22,7 +22,7 @@ from rich.console import Console
 from benchmarks import screen, server
 from benchmarks.commands import Commands, Failed
 from benchmarks.results import Result, as_json
-from benchmarks.scenarios import SCENARIOS, Bench
+from benchmarks.scenarios import SCENARIOS, UNLESS_NAMED, Bench
 from loader.server.binaries import ServerError
 from loader.server.database import DatabaseUnavailable
 
@@ -55,7 +55,8 @@ def main() -> int:
         console.print(f"benchmarks: {error}", markup=False, highlight=False)
         return 2
     finally:
-        shutil.rmtree(folder / "push", ignore_errors=True)
+        for name in ("push", "spark"):
+            shutil.rmtree(folder / name, ignore_errors=True)
     return 0 if all(met) else 1
 
 
@@ -74,7 +75,7 @@ def _options() -> argparse.Namespace:
         "scenarios",
         nargs="*",
         metavar="SCENARIO",
-        help=f"Any of {', '.join(SCENARIOS)}; all where none is named.",
+        help=f"Any of {', '.join(SCENARIOS)}; all but {', '.join(UNLESS_NAMED)} where none is.",
     )
     parser.add_argument(
         "--folder", type=Path, default=_SCRATCH, help="For files and server; files are kept."
@@ -97,7 +98,8 @@ def _positive(text: str) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> list[str]:
-    return [name for name in SCENARIOS if name in options.scenarios or not options.scenarios]
+    named = options.scenarios or SCENARIOS.keys() - UNLESS_NAMED
+    return [name for name in SCENARIOS if name in named]
 
 
 def _plain(options: argparse.Namespace) -> dict[str, Any]:

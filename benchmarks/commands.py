@@ -4,11 +4,13 @@ A copy, so that neither the profile nor the build results of this checkout chang
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,11 +34,16 @@ class Failed(Exception):
 
 @dataclass
 class Ran:
-    """One run of a command; `steps` are the seconds of the slowest models and tests of a build."""
+    """One run of a command; `steps` are the seconds of the slowest models and tests of a build.
+
+    Of a build on Spark also seconds of processor time: by process, and the tasks' by model.
+    """
 
     seconds: float
     peaks: Peaks
     steps: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, float] = field(default_factory=dict)
 
 
 class Commands:
@@ -56,27 +63,38 @@ class Commands:
 
     def push(self, database: Database, folder: Path) -> Ran:
         """Land the files of a folder."""
-        return self._run(database, *_LOADER, "push", str(folder))
+        return self._run(database.environment(), *_LOADER, "push", str(folder))
+
+    def push_to(self, folder: Path, landing: Path) -> Ran:
+        """Land the files of a folder in another."""
+        return self._run(os.environ, *_LOADER, "push", str(folder), "--to", str(landing))
 
     def build(self, database: Database) -> Ran:
         """Build and test the tables."""
-        where = ("--project-dir", str(self._project), "--profiles-dir", str(self._project))
-        ran = self._run(database, *_DBT, "build", *where)
-        ran.steps = self._steps()
-        return ran
+        return self._build(database.environment())
+
+    def build_on_spark(self, landing: Path, remote: str, *more: str) -> Ran:
+        """Build and test the tables of a landing on a server of Spark Connect."""
+        where = ("--target", "spark", "--vars", json.dumps({"landing": str(landing)}))
+        return self._build(os.environ | {"SPARK_REMOTE": remote}, *where, *more)
 
     def version(self, database: Database) -> Ran:
         """Show the version: what it takes to start at all."""
-        return self._run(database, *_LOADER, "--version")
+        return self._run(database.environment(), *_LOADER, "--version")
 
-    def _run(self, database: Database, *command: str) -> Ran:
-        environment = database.environment() | {"PYTHONPATH": str(self._checkout)}
+    def _build(self, environment: Mapping[str, str], *more: str) -> Ran:
+        where = ("--project-dir", str(self._project), "--profiles-dir", str(self._project))
+        ran = self._run(environment, *_DBT, "build", *where, *more)
+        ran.steps = self._steps()
+        return ran
+
+    def _run(self, environment: Mapping[str, str], *command: str) -> Ran:
         output = self._checkout / "output.txt"
         with output.open("wb") as file:
             started = time.monotonic()
             process = subprocess.Popen(
                 command,
-                env=environment,
+                env={**environment, "PYTHONPATH": str(self._checkout)},
                 cwd=self._checkout,
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -36,6 +36,12 @@ class Measurement:
         return self.rows / self.seconds
 
     @property
+    def processor(self) -> dict[str, float]:
+        """Medians of the seconds of processor time, by process."""
+        names = self.runs[0].processor
+        return {name: median(run.processor[name] for run in self.runs) for name in names}
+
+    @property
     def loader_peak(self) -> int:
         """Bytes of the command and its workers together, the highest of all runs."""
         return max(run.peaks.loader for run in self.runs)
@@ -72,13 +78,17 @@ class Check:
 
 @dataclass
 class Result:
-    """All of one scenario; `leaves` says what each way of doing it leaves behind."""
+    """All of one scenario.
+
+    `leaves` says what each way of doing it leaves behind, `counted` what processor time is of what.
+    """
 
     scenario: str
     measurements: list[Measurement] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     sizes: dict[str, Sizes] = field(default_factory=dict)
     leaves: dict[str, str] = field(default_factory=dict)
+    counted: dict[str, str] = field(default_factory=dict)
 
     def measure(self, name: str, size: int = 0, rows: int = 0) -> Measurement:
         """Begin a measurement."""
@@ -100,6 +110,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "measurements": [_with(one, _DERIVED) for one in result.measurements],
         "checks": [_with(one, ("met",)) for one in result.checks],
         "leaves": result.leaves,
+        "counted": result.counted,
         "sizes": {name: asdict(sizes) for name, sizes in result.sizes.items()},
     }
 
@@ -108,6 +119,7 @@ _DERIVED = (
     "seconds",
     "megabytes_per_second",
     "rows_per_second",
+    "processor",
     "loader_peak",
     "process_peak",
     "backend_peak",

@@ -9,6 +9,7 @@ from statistics import median
 
 from benchmarks import floors, points
 from benchmarks import peers as others
+from benchmarks import spark as on_spark
 from benchmarks.commands import Commands, Ran
 from benchmarks.files import Files, make, small
 from benchmarks.memory import Peaks
@@ -18,6 +19,7 @@ from benchmarks.server import Database, Server
 BACKEND_LIMIT = 600 * 10**6  # bytes
 LOADER_FACTOR = 4  # times the largest file: the command and a worker
 WORKER_FACTOR = 3.5  # times the largest file
+SPARK_SPEED = 10  # MB of files for a second of an executor's processor
 SMALL_FILES = 160  # for each large one of other scenarios
 
 
@@ -344,6 +346,33 @@ def statistics(bench: Bench) -> Result:
     return result
 
 
+def spark(bench: Bench) -> Result:
+    """What a first build, nothing new and one more file take on Spark, on clusters of its own."""
+    files, folder = bench.make(bench.files, bench.cycles)
+    more, more_folder = bench.make(1, bench.cycles, first_seed=1001)
+    rows = files.points // points.EVERY
+    result = Result("spark", counted=dict(on_spark.COUNTED))
+    alone = result.measure("first build, 1 worker", files.size, rows)
+    first = result.measure("first build, 2 workers", files.size, rows)
+    nothing = result.measure("nothing new")
+    one_more = result.measure("one more file", more.size, more.points // points.EVERY)
+    for _ in range(bench.repeat):
+        for workers, measured in ((1, alone), (2, first)):
+            with on_spark.spark(bench.folder / "spark", bench.commands, workers) as spark:
+                spark.push(folder)
+                measured.runs.append(spark.build())
+                if workers == 2:
+                    nothing.runs.append(spark.build())
+                    spark.push(more_folder)
+                    one_more.runs.append(spark.build())
+    for measured in (alone, first):
+        took = measured.processor[on_spark.TASKS] + measured.processor[on_spark.COLLECTOR]
+        name = f"{measured.name}: files / (tasks + collector)"
+        speed = measured.size / 1e6 / took
+        result.checks.append(Check(name, speed, SPARK_SPEED, "MB/s", at_least=True))
+    return result
+
+
 def _both(pushes: Measurement, builds: Measurement) -> float:
     """Median seconds of push and build together."""
     return median(
@@ -360,4 +389,8 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     "idle": idle,
     "statistics": statistics,
     "peers": peers,
+    "spark": spark,
 }
+
+UNLESS_NAMED = {"spark"}
+"""What does not run where no scenario is named: it needs more than the package."""

@@ -1,5 +1,6 @@
 """Results as tables on a terminal."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -7,6 +8,7 @@ from rich.table import Table
 from benchmarks.results import Check, Measurement, Result
 
 _VERDICTS = {True: "ok", False: "missed", None: "not measured"}
+_MODELS = 5  # of a build, with the most to do
 
 
 def tables(result: Result) -> Iterator[Table]:
@@ -14,8 +16,13 @@ def tables(result: Result) -> Iterator[Table]:
     yield _measurements(result)
     if any(one.runs[-1].steps for one in result.measurements):
         yield _steps(result)
+    if any(one.processor for one in result.measurements):
+        yield _processor(result)
+        yield _tasks(result)
+    if result.counted:
+        yield _words("what is counted", "is", result.counted)
     if result.leaves:
-        yield _leaves(result)
+        yield _words("what each leaves behind", "leaves", result.leaves)
     if result.sizes:
         yield _sizes(result)
     yield _checks(result)
@@ -59,6 +66,24 @@ def _steps(result: Result) -> Table:
     return table
 
 
+def _processor(result: Result) -> Table:
+    names = list(result.measurements[0].processor)
+    table = _table("processor time: medians of seconds", "", *names)
+    for one in result.measurements:
+        table.add_row(one.name, *(f"{seconds:.1f}" for seconds in one.processor.values()))
+    return table
+
+
+def _tasks(result: Result) -> Table:
+    table = _table("processor time of the last build's tasks, by model", "", "seconds")
+    for one in result.measurements:
+        ranked = Counter(one.runs[-1].tasks).most_common()
+        rest = ("all others", sum(seconds for _, seconds in ranked[_MODELS:]))
+        for name, seconds in [*ranked[:_MODELS], rest]:
+            table.add_row(f"{one.name}: {name}", f"{seconds:.2f}")
+    return table
+
+
 def _sizes(result: Result) -> Table:
     table = _table("on the server's disk", "", "raw MB", "staging MB", "marts MB")
     for name, sizes in result.sizes.items():
@@ -67,12 +92,12 @@ def _sizes(result: Result) -> Table:
     return table
 
 
-def _leaves(result: Result) -> Table:
-    table = Table(title="what each leaves behind", title_justify="left", title_style="bold")
-    for column in ("", "leaves"):
-        table.add_column(column)
-    for name, left in result.leaves.items():
-        table.add_row(name, left)
+def _words(title: str, column: str, said: dict[str, str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for header in ("", column):
+        table.add_column(header)
+    for name, words in said.items():
+        table.add_row(name, words)
     return table
 
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,8 +28,11 @@ import strategies
 from conftest import PROJECT, Database, RunLoader, fresh_database
 from pipeline import Pipeline
 from pushing import loader, wait_until
-from spark_cluster import Cluster
 
+from benchmarks import cluster
+from benchmarks.cluster import Cluster
+from benchmarks.commands import Commands
+from benchmarks.spark import COUNTED, DBT, EXECUTORS, OTHERS, SERVER, TASKS, Spark
 from loader import demo
 from loader.outcome import NO_DATABASE
 from loader.server.embedded import Server
@@ -71,19 +73,12 @@ LARGE = "million.json"
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    found = find_spec("pyspark")
-    if not (shutil.which("java") and found and found.origin) and os.environ.get("CI") != "true":
-        pytest.skip(
-            "needs Java (Debian: default-jre-headless) and pip install 'battery-elt[spark]'"
-        )
-    assert found and found.origin
-    cluster = Cluster(tmp_path_factory.mktemp("spark"), Path(found.origin).parent)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        for name in list(cluster.processes):
-            cluster.kill(name)
+    home = cluster.home()
+    if not home and os.environ.get("CI") != "true":
+        pytest.skip(f"needs {cluster.NEEDS}")
+    assert home
+    with cluster.Cluster(tmp_path_factory.mktemp("spark"), home) as running:
+        yield running
 
 
 @dataclass
@@ -420,6 +415,15 @@ def test_a_push_that_builds_says_what_it_says_on_postgresql(both: Both) -> None:
     ours, theirs = failing_rows(on_spark.stdout), failing_rows(in_database.stdout)
     assert ours == {test: theirs[test] for test in ours} != {}
     both.assert_equal()
+
+
+def test_a_benchmark_says_what_plain_dbt_takes_of_executors_and_server(both: Both) -> None:
+    measured = Spark(both.spark, both.landing, Commands(both.folder / "checkout", None))
+    ran = measured.build("--select", "stg_sections", "int_lives")
+    assert {name for name in ran.tasks if name != OTHERS} == {"stg_sections", "int_lives"}
+    assert 0 < ran.tasks["stg_sections"] < ran.processor[TASKS] < ran.processor[EXECUTORS]
+    assert ran.processor.keys() == COUNTED.keys()
+    assert min(ran.processor[name] for name in (SERVER, DBT)) > 1
 
 
 def failing_rows(output: str) -> dict[str, list[list[str]]]:

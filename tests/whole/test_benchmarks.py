@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 import reference
 from conftest import PROJECT, Database, clean_environment
+from rich.console import Console
 
-from benchmarks import peers, points
+from benchmarks import peers, points, screen
 from benchmarks.commands import Ran
 from benchmarks.memory import Peaks, Watch
-from benchmarks.results import Check, Measurement
+from benchmarks.results import Check, Measurement, Result, as_json
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import Database as Measured
+from benchmarks.spark import COLLECTOR, DBT, OTHERS, TASKS, tasks
 from loader import demo
 
 MIB = 2**20
@@ -103,6 +105,57 @@ def test_the_checksums_of_a_file_are_those_of_the_reference(tmp_path: Path) -> N
     assert points.of_file(path) == {
         name: points._checksum(row[name] for row in rows) for name in points.COLUMNS
     }
+
+
+def test_tasks_in_spark_s_event_log_are_those_of_a_model(tmp_path: Path) -> None:
+    """Broadcasts among them; the line that is being written is left for later."""
+    query = r'sql { query: "/* {\"node_id\": \"model.battery_elt.stg_points\"} */ select 1" }'
+    task = {
+        "Executor CPU Time": 1_500_000_000,
+        "Executor Deserialize CPU Time": 250_000_000,
+        "JVM GC Time": 125,
+    }
+    events = [
+        {
+            "Event": "org.apache.spark.sql.connect.service.SparkListenerConnectOperationStarted",
+            "operationId": "a",
+            "statementText": query,
+        },
+        started(job=[1, 2], operation="a"),
+        started(job=[3], operation="unknown"),
+        started(job=[4]),
+        *(
+            {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": task}
+            for stage in (1, 2, 2, 3, 4)
+        ),
+    ]
+    log = tmp_path / "app-1.inprogress"
+    log.write_text("".join(f"{json.dumps(event)}\n" for event in events) + '{"Event":"Sp')
+    assert tasks(log) == {"stg_points": 3 * 1.75, OTHERS: 2 * 1.75, COLLECTOR: 5 * 0.125}
+
+
+def started(job: list[int], **operation: str) -> dict[str, object]:
+    properties = {f"spark.connect.{name}_id": value for name, value in operation.items()}
+    return {"Event": "SparkListenerJobStart", "Stage IDs": job, "Properties": properties}
+
+
+def test_processor_time_is_shown_by_process_and_by_model() -> None:
+    models = {name: float(number) for number, name in enumerate("abcdefg")}
+    result = Result("spark", counted={TASKS: "threads"})
+    measured = result.measure("x")
+    for seconds in (1.0, 5.0, 3.0):
+        took = {TASKS: sum(models.values()), DBT: seconds}
+        measured.runs.append(Ran(seconds, Peaks(), processor=took, tasks=models))
+    console = Console(width=120)
+    with console.capture() as shown:
+        for table in screen.tables(result):
+            console.print(table)
+    lines = [line.strip("│ ").split() for line in shown.get().splitlines()]
+    assert ["x", "│", "21.0", "│", "3.0"] in lines
+    assert ["x:", "g", "│", "6.00"] in lines
+    assert ["x:", "all", "others", "│", "1.00"] in lines
+    assert ["tasks", "│", "threads"] in lines
+    assert as_json(result)["measurements"][0]["processor"] == {TASKS: 21, DBT: 3}
 
 
 @pytest.mark.parametrize(
