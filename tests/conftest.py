@@ -25,6 +25,9 @@ from loader.server.embedded import Server
 PROJECT = Path(__file__).resolve().parent.parent
 DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
 
+ONE_RUN = "BELT_TESTS_OF_ONE_RUN"
+"""The variable that names a folder which all workers of a run of the tests share."""
+
 # Files that take longest, in order: begun last, one would leave the other worker without work.
 LONGEST = (
     "test_readme",
@@ -44,6 +47,17 @@ LONGEST = (
 def is_setting(name: str) -> bool:
     """Would this environment variable lead the loader, dbt or libpq somewhere?"""
     return name == "DATABASE_URL" or name.startswith(("PG", "BATTERY_", "DBT_"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes a folder that all workers of this run share; they have its name from this process."""
+    if not hasattr(config, "workerinput"):
+        os.environ[ONE_RUN] = tempfile.mkdtemp(prefix="belt-run-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(ONE_RUN))
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups

@@ -140,7 +140,7 @@ def test_everything_works_over_tls_and_no_password_is_seen(
 ) -> None:
     name = "by_url" if by_url else "by_variable"
     tls_server.create_database(name)
-    environment = tls_server.environment(PGDATABASE=name)
+    known = environment = tls_server.environment(PGDATABASE=name)
     if by_url:
         where = f"admin:{PASSWORD}@localhost:{tls_server.port}/{name}"
         environment = {name: environment[name] for name in ("PGSSLMODE", "PGSSLROOTCERT")} | {
@@ -148,7 +148,7 @@ def test_everything_works_over_tls_and_no_password_is_seen(
         }
     else:
         environment["PGPASSWORD"] = PASSWORD
-    mine = checkout(tmp_path / "checkout", tmp_path / "home", run_loader)
+    mine = checkout(tmp_path / "checkout", tmp_path / "home", run_loader, known)
     data = built.write(tmp_path / "data")[1]
     (tmp_path / "data" / "bad.json").write_text("{")
     said = ""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import PROJECT, RunLoader, clean_environment
+from conftest import PROJECT, Database, RunLoader, clean_environment
+from parsed import Place, hand_on
+from pipeline import TABLES, dbt
 
 from loader import demo
 
@@ -56,8 +58,31 @@ class Checkout:
         return done.stdout
 
 
-def checkout(folder: Path, home: Path, run_loader: RunLoader) -> Checkout:
+def checkout(
+    folder: Path,
+    home: Path,
+    run_loader: RunLoader,
+    read_for: Mapping[str, str] | None = None,
+) -> Checkout:
+    """`read_for`: the PG* variables of a database for which dbt has read the project before."""
     for name in ("loader", "dbt_project"):
         shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
     shutil.copy(PROJECT / "profiles.yml.example", folder)
+    if read_for:
+        project, variables = folder / "dbt_project", read_for
+        profile = project / "profiles.yml"
+
+        def read() -> None:
+            shutil.copy(PROJECT / "profiles.yml.example", profile)
+            dbt(project, variables, "parse")
+            profile.unlink()
+
+        hand_on(Place(project, variables), read)
     return Checkout(folder, home, run_loader)
+
+
+def counts(environment: Mapping[str, str]) -> dict[str, int]:
+    """The rows of each published table."""
+    database = Database(dict(environment))
+    names = (*TABLES, "battery_diagnostic_summaries")
+    return {name: database.rows(f"select count(*) from battery.{name}")[0][0] for name in names}

@@ -4,6 +4,7 @@ import atexit
 import csv
 import gc
 import io
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import PROJECT, Database, environment
+from parsed import KEPT, Place, hand_on
 
 from loader import push
 from loader.outcome import Limits, Listener, Summary
@@ -26,7 +28,8 @@ ONLY_TABLES = ("--select", *(f"+{name}" for name in TABLES))
 
 
 GENERAL = ("--no-use-colors", "--log-level-file", "none")
-PARSED = "partial_parse.msgpack"  # what dbt keeps of a project it has read
+NEEDED = ("HOME", "PATH", "TMPDIR")
+"""Variables of the tests' process that dbt needs; it looks through all at every message."""
 
 _projects: dict[tuple[str, ...], Path] = {}
 
@@ -34,14 +37,14 @@ _projects: dict[tuple[str, ...], Path] = {}
 def project_of(database: Database) -> Path:
     """The dbt project as it is in the repository, in the folder of that database's name.
 
-    The folder stays for the next database of the name, and with it what dbt has read: to read a
-    project it has not seen takes it 2 s. Nothing else of an earlier test is left in it.
+    The folder stays for the next database of the name, and with it what dbt has read. Nothing else
+    of an earlier test is left in it.
     """
     key = tuple(database.environment[name] for name in ("PGHOST", "PGPORT", "PGDATABASE"))
     if key not in _projects:
         _projects[key] = Path(tempfile.mkdtemp(prefix="dbt-", dir=_folder())) / "dbt_project"
     project = _projects[key]
-    parsed = project / "target" / PARSED
+    parsed = project / KEPT
     kept = parsed.read_bytes() if parsed.exists() else None
     shutil.rmtree(project, ignore_errors=True)
     ignored = shutil.ignore_patterns("profiles.yml", "target", "logs", ".user.yml")
@@ -51,6 +54,9 @@ def project_of(database: Database) -> Path:
     if kept:
         parsed.parent.mkdir()
         parsed.write_bytes(kept)
+    else:
+        variables = database.environment
+        hand_on(Place(project, variables), lambda: dbt(project, variables, "parse"))
     return project
 
 
@@ -72,6 +78,14 @@ def no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
+@cache
+def share_formats_of_dates() -> None:
+    """agate, which dbt reads answers with, compiles them for each answer: a tenth of a build."""
+    import parsedatetime
+
+    parsedatetime.Constants = cache(parsedatetime.Constants)
+
+
 def dbt(
     project: Path, variables: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
@@ -82,6 +96,7 @@ def dbt(
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
 
+    share_formats_of_dates()
     output = io.StringIO()
     with (
         environment(variables),
@@ -90,6 +105,8 @@ def dbt(
         redirect_stderr(output),
         no_garbage_collection(),
     ):
+        for name in os.environ.keys() - variables.keys() - set(NEEDED):
+            del os.environ[name]
         try:
             result = dbtRunner().invoke([*GENERAL, *arguments])
         finally:

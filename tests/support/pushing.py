@@ -75,7 +75,7 @@ def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.1)  # each question is a new session, which costs what is waited for
 
 
 @contextmanager
