@@ -56,12 +56,15 @@ def _build(
       loader build --select batteries --full-refresh
       loader build --to ./landing
     """
+    from loader import spark
+
     words = arguments or []
-    if to is None and target != "spark":
-        raise typer.Exit(
-            _run_build([*words, *(["--target", target] if target else [])], verbose=verbose)
-        )
-    raise typer.Exit(_run_build(words, verbose=verbose, landing=_landing(to, target, words)))
+    landing = None
+    if to is not None or target == spark.TARGET:
+        landing = _landing(to, target, words)
+    elif target:
+        words = [*words, "--target", target]
+    raise typer.Exit(_run_build(words, verbose=verbose, landing=landing))
 
 
 @app.command(name="docs")
