@@ -26,5 +26,5 @@ def test_of_two_builds_at_once_one_waits_and_the_tables_are_those_of_one(
     assert [WAITING in said, WAITING in said_too].count(True) == 1
     together = pipeline.tables()
     assert together["battery_cycles_interpolated"]
-    pipeline.build("--full-refresh")
+    pipeline.build_tables("--full-refresh")
     assert pipeline.tables() == together

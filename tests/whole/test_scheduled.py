@@ -17,6 +17,7 @@ from conftest import PROJECT, Database, RunLoader, clean_environment
 from pipeline import Pipeline
 from pushing import copying_held_up, two_files, wait_until, write
 
+from loader import dbt
 from loader.raw import runs as record
 from loader.raw.zone import Zone
 
@@ -41,9 +42,10 @@ class Runs:
         (folder / "profiles.yml.example").symlink_to(PROJECT / "profiles.yml.example")
         one_model.write(folder, MODEL)
         # the project is looked for beside the package: a link would lead back to the real one
+        self.package = folder / "loader"
         self.code = (
             "from pathlib import Path; from loader import cli, dbt;"
-            f" dbt._PACKAGE = Path({str(folder / 'loader')!r}); cli.main()"
+            f" dbt._PACKAGE = Path({str(self.package)!r}); cli.main()"
         )
         self.database.rows("create table gate ()")
 
@@ -68,13 +70,15 @@ class Runs:
             return process.returncode, said
 
     def call(self, *args: str | Path) -> tuple[int, str]:
-        """The same in this process, where nothing is built."""
-        done = self.call_loader(*args, env=self.database.environment)
+        """The same in this process; dbt is one of its own."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dbt, "_PACKAGE", self.package)
+            done = self.call_loader(*args, env=self.database.environment)
         return done.returncode, done.stdout + done.stderr
 
     def push(self) -> tuple[int, str | None]:
         """Exit code of a push by the clock, and what became of the build."""
-        code, _ = self.loader("push", "--build", self.data)
+        code, _ = self.call("push", "--build", self.data)
         return code, self.last()["build"]
 
     def last(self) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def test_a_build_runs_where_files_are_new_or_the_last_one_failed(runs: Runs) -> 
 
 def test_files_landed_by_hand_are_built_by_the_next_run(runs: Runs) -> None:
     write(runs.data / "a.json", {"a": 1})
-    assert runs.loader("push", runs.data)[0] == 0
+    assert runs.call("push", runs.data)[0] == 0
     assert (runs.last()["outcome"], runs.last()["build"]) == ("succeeded", None)
     assert runs.build_due()
 
