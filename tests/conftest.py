@@ -36,7 +36,6 @@ LONGEST = (
     "test_report",
     "test_push",
     "test_data_tests",
-    "test_demo",
     "test_secrets",
     "test_roles",
     "test_installed",

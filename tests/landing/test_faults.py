@@ -66,7 +66,7 @@ def undisturbed(server: Server, data: Path) -> list[Any]:
 
 def after_another_push(database: Database, data: Path) -> list[Any]:
     """What raw holds after one more push, which has to be sound."""
-    limits = Limits(jobs=2, part_size=MIB, max_memory=1 << 32)
+    limits = Limits(jobs=1, part_size=MIB, max_memory=1 << 32)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in database.environment.items():
             patch.setenv(name, value)

@@ -1,100 +1,13 @@
-"""From nothing to rows in the published tables, as somebody sees it who tries this out."""
+"""Where a push and plain dbt find their server; `loader demo` is seen by test_readme.py."""
 
 import os
-import re
-import subprocess
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psycopg
-import pytest
-from checkout import CELL, Checkout, checkout
+from checkout import CELL, checkout, counts
 from conftest import RunLoader, fresh_database, scratch_home
-from pipeline import TABLES
 
-from loader.demo import sample_runs, write
+from loader.demo import write
 from loader.server.embedded import Server
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory, run_loader: RunLoader) -> Iterator[Checkout]:
-    with scratch_home() as home:
-        yield checkout(tmp_path_factory.mktemp("clone"), home, run_loader)
-
-
-@pytest.fixture(scope="module")
-def demo(
-    clone: Checkout, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """`loader demo` in an empty folder, on a machine where nothing was run before."""
-    folder = tmp_path_factory.mktemp("empty")
-    return clone.loader("demo", cwd=folder), folder
-
-
-def counts(environment: Mapping[str, str]) -> dict[str, int]:
-    found = {}
-    with psycopg.connect(
-        host=environment["PGHOST"],
-        port=environment["PGPORT"],
-        user=environment["PGUSER"],
-        dbname=environment["PGDATABASE"],
-    ) as connection:
-        for table in (*TABLES, "battery_diagnostic_summaries"):
-            row = connection.execute(f"select count(*) from battery.{table}").fetchone()
-            assert row
-            found[table] = row[0]
-    return found
-
-
-def test_the_demo_ends_with_rows_in_the_three_tables(
-    demo: tuple[subprocess.CompletedProcess[str], Path], clone: Checkout
-) -> None:
-    done, _ = demo
-    assert done.returncode == 0, done.stdout + done.stderr
-    runs = sample_runs().values()
-    rows = counts(Server(clone.home).environment())
-    assert rows["batteries"] == len({run.barcode.upper() for run in runs})
-    diagnostic = sum(len(run.diagnostic_cycles) for run in runs)
-    assert rows["battery_summaries"] == sum(run.cycle_count for run in runs) - diagnostic
-    assert rows["battery_diagnostic_summaries"] == diagnostic > 0
-    assert rows["battery_cycles_interpolated"] > 0
-
-
-def test_the_demo_says_where_things_are_and_what_to_type_next(
-    demo: tuple[subprocess.CompletedProcess[str], Path], clone: Checkout
-) -> None:
-    done, folder = demo
-    files = sorted(path.name for path in (folder / "demo-data").iterdir())
-    assert files == sorted(sample_runs())
-    assert re.search(r"^wrote 7 synthetic files \(.* MB\) to demo-data$", done.stdout, re.MULTILINE)
-    for barcode in ("SYN0001A", "SYN0006F"):
-        assert barcode in done.stdout
-    after = done.stdout.partition("next: ")[2]
-    for command in ("loader status", 'eval "$(loader db env)"', "loader push"):
-        assert command in after
-    assert str(clone.home) in clone.loader("status").stdout
-
-
-def test_dbt_typed_plainly_works_after_a_push(
-    tmp_path: Path, embedded_home: Path, run_loader: RunLoader
-) -> None:
-    """On the server that comes along; and `loader build` does the same from any folder."""
-    with scratch_home() as home:
-        mine = checkout(tmp_path / "clone", home, run_loader)
-        write(tmp_path / "cell.json", CELL)
-        pushed = mine.loader("push", tmp_path / "cell.json")
-        assert pushed.returncode == 0, pushed.stderr
-        assert "ERROR=0" in mine.dbt("build", "--no-use-colors")
-        environment = Server(home).environment()
-        rows = counts(environment)
-        assert (rows["batteries"], rows["battery_summaries"]) == (1, 24)
-
-        again = mine.loader("build", "--no-use-colors", cwd=tmp_path)
-        assert again.returncode == 0, again.stdout + again.stderr
-        assert re.fullmatch(
-            r"build succeeded in .* s: 1 battery, 0 cycles added, \d+ checks passed\n", again.stdout
-        )
-        assert counts(environment) == rows
 
 
 def test_a_server_of_ones_own_needs_no_file_edited(
@@ -105,7 +18,7 @@ def test_a_server_of_ones_own_needs_no_file_edited(
         variables = database.environment
         place = f"host={variables['PGHOST']}&port={variables['PGPORT']}"
         url = f"postgresql://{variables['PGUSER']}@/{variables['PGDATABASE']}?{place}"
-        mine = checkout(tmp_path / "clone", tmp_path / "no-home", run_loader)
+        mine = checkout(tmp_path / "clone", tmp_path / "no-home", run_loader, variables)
         write(tmp_path / "cell.json", CELL)
         pushed = mine.loader("push", tmp_path / "cell.json", env={"DATABASE_URL": url})
         assert pushed.returncode == 0, pushed.stderr

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import reliability
-from checkout import CELL
+from checkout import CELL, counts
 from conftest import PROJECT, clean_environment, free_port, scratch_home
 from pipeline import TABLES
 from typer.main import get_command
@@ -30,6 +30,8 @@ from loader.server.embedded import Server
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 DEVELOPERS = "pip install -e '.[dev]' && pytest"
 DOCS = "dbt docs serve"
+BUILD = "cd dbt_project && dbt build"
+BUILD_AGAIN = "(cd / && loader build --no-use-colors)"  # not on the page
 OWN_FILE = "FastCharge_900007_CH7_structure.json"  # by its name a cell of 1.1 Ah
 NEXT_FILE = "FastCharge_900008_CH8_structure.json"  # there when PM2 starts
 
@@ -39,6 +41,9 @@ def commands() -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [re.sub(r"\s{2,}#.*", "", line) for line in lines if line.strip()]
+
+
+DEMO = commands()[0]
 
 
 def test_the_page_is_short_and_all_its_code_is_executed() -> None:
@@ -126,6 +131,13 @@ class Terminal:
     folder: Path
     variables: dict[str, str]
     outcomes: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)
+    """In the published tables, after some of the commands."""
+
+    @property
+    def data(self) -> Path:
+        """The folder of the server that comes along."""
+        return Path(self.variables["HOME"], ".local", "share", "battery-elt")
 
     def type(self, command: str) -> subprocess.CompletedProcess[str]:
         state = Path(self.variables["HOME"]) / "state"
@@ -172,17 +184,18 @@ def terminal() -> Iterator[Terminal]:
             "PATH": os.pathsep.join(p for p in path if not p.startswith(sys.prefix + os.sep)),
             "PIP_CACHE_DIR": cache,
             "CI": "",
+            "PIP_NO_COMPILE": "0",  # "no" to --compile: what is imported is compiled then
             "npm_config_prefix": str(home / "npm"),
             "BATTERY_DOCS_PORT": str(free_port()),  # comes before what .env says
         }
         variables["PATH"] = f"{home}/npm/bin{os.pathsep}{variables['PATH']}"
+        terminal = Terminal(clone, variables)
         try:
-            yield Terminal(clone, variables)
+            yield terminal
         finally:
-            data = home / ".local" / "share" / "battery-elt"
-            server = Server(data)
+            server = Server(terminal.data)
             server.stop()
-            _remove_linked(server.data, data)
+            _remove_linked(server.data, terminal.data)
 
 
 def _remove_linked(data: Path, home: Path) -> None:
@@ -215,6 +228,10 @@ def day(terminal: Terminal) -> Terminal:
     clone = terminal.folder
     (clone / "data").mkdir()
     demo.write(clone / "data" / OWN_FILE, CELL)
+
+    def count_after(command: str) -> None:
+        terminal.rows[command] = counts(Server(terminal.data).environment())
+
     for command in commands():
         if command == DEVELOPERS:
             continue  # CI types it, and is running this test with it
@@ -232,21 +249,64 @@ def day(terminal: Terminal) -> Terminal:
             terminal.folder = clone / "dbt_project"
             land_a_bad_cell(terminal, clone)
             terminal.must(command)
+        elif command == DEMO:
+            terminal.must(command)
+            count_after(command)
+            terminal.must("loader status")
+        elif command == BUILD:
+            terminal.must(command)
+            count_after(command)
+            terminal.must(BUILD_AGAIN)
+            count_after(BUILD_AGAIN)
         else:
             terminal.must(command)
     return terminal
 
 
-def test_the_first_command_shows_the_batteries(day: Terminal) -> None:
-    shown = day.outcomes[commands()[0]].stdout
-    assert "SYN0001A" in shown
-    assert "next: " in shown
+def test_the_first_command_ends_with_rows_in_the_three_tables(day: Terminal) -> None:
+    """It is `loader demo`, on a machine where nothing was run before."""
+    runs = demo.sample_runs().values()
+    rows = day.rows[DEMO]
+    assert rows["batteries"] == len({run.barcode.upper() for run in runs})
+    diagnostic = sum(len(run.diagnostic_cycles) for run in runs)
+    assert rows["battery_summaries"] == sum(run.cycle_count for run in runs) - diagnostic
+    assert rows["battery_diagnostic_summaries"] == diagnostic > 0
+    assert rows["battery_cycles_interpolated"] > 0
+
+
+def test_the_demo_says_where_things_are_and_what_to_type_next(day: Terminal) -> None:
+    files = sorted(
+        path.name for path in Path(day.variables["HOME"], "clone", "demo-data").iterdir()
+    )
+    said = day.outcomes[DEMO].stdout
+    assert files == sorted(demo.sample_runs())
+    assert re.search(r"^wrote 7 synthetic files \(.* MB\) to demo-data$", said, re.MULTILINE)
+    for barcode in ("SYN0001A", "SYN0006F"):
+        assert barcode in said
+    after = said.partition("next: ")[2]
+    for command in ("loader status", 'eval "$(loader db env)"', "loader push"):
+        assert command in after
+    assert str(day.data) in day.outcomes["loader status"].stdout
+
+
+def test_dbt_typed_plainly_works_after_a_push_and_loader_build_does_the_same_from_any_folder(
+    day: Terminal,
+) -> None:
+    built, before = day.rows[BUILD], day.rows[DEMO]
+    assert built["batteries"] == before["batteries"] + 1
+    assert built["battery_summaries"] == before["battery_summaries"] + CELL.cycle_count
+    assert re.match(
+        rf"build succeeded in .* s: {built['batteries']} batteries, 0 cycles added,"
+        r" \d+ checks passed(, \d+ warnings?: .*)?\n",
+        day.outcomes[BUILD_AGAIN].stdout,
+    )
+    assert day.rows[BUILD_AGAIN] == built
 
 
 def test_the_commands_of_every_day_do_what_the_page_says(day: Terminal) -> None:
     outcomes = day.outcomes
     assert "landed 1 file" in outcomes["loader push ./data"].stdout
-    assert "ERROR=0" in outcomes["cd dbt_project && dbt build"].stdout
+    assert "ERROR=0" in outcomes[BUILD].stdout
     query = next(command for command in outcomes if command.startswith("psql -c"))
     assert re.search(r"DEMO0001 +\| 20$", outcomes[query].stdout, re.MULTILINE)
 
