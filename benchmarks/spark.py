@@ -20,8 +20,8 @@ EXECUTORS, SERVER, DBT = "executors", "server", "dbt"
 
 COUNTED = {
     TASKS: "processor time of the executors' threads in tasks, by Spark's event log",
-    COLLECTOR: "garbage collection while tasks waited for it, by the same log and the clock",
-    EXECUTORS: "the executors' processes: tasks, collection, Java's compiler, start",
+    COLLECTOR: "garbage collection that tasks waited for, by that log and the clock: load adds",
+    EXECUTORS: "the executors' processes: tasks, garbage collection, Java's compiler, the rest",
     SERVER: "the process of the Connect server: it plans the queries",
     DBT: "the process of dbt",
 }
