@@ -4,11 +4,11 @@
     does not quote names, and stops the tables where a role is not there.
 #}
 
-{# Post-hook of a published table. #}
+{# After a run, for every published table. #}
 {% macro grant_to_readers() -%}
-    {%- if execute and flags.WHICH != 'clone' -%}
-        {%- for row in run_query(readers()).rows -%}
-            {%- do run_query(where_allowed('grant select on ' ~ this ~ ' to ' ~ row[0])) -%}
+    {%- if execute -%}
+        {%- for row in run_query(missing_grants()).rows -%}
+            {%- do run_query(where_allowed('grant select on ' ~ row[0] ~ ' to ' ~ row[1])) -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
@@ -29,8 +29,8 @@
 {%- endmacro %}
 
 {#
-    Post-hook of every table and view: it belongs to the owner of its schema where the builder is one of that role's members,
-    so that whoever of them builds next may change it.
+    Of what is made anew: it belongs to the owner of its schema where the builder is one of that role's members, so that
+    whoever of them builds next may change it.
 #}
 {% macro give_to_schema_owner() -%}
     {%- if execute and flags.WHICH != 'clone' -%}
@@ -51,14 +51,24 @@
         and pg_has_role(schemas.nspowner, 'member')
 {%- endmacro %}
 
-{% macro readers() -%}
-    select quote_ident(roles.rolname)
-    from pg_roles as roles
-    where roles.rolname = 'battery_reader' and has_schema_privilege(roles.oid, '{{ this.schema }}', 'usage')
-
-    union
-
-    {{ roles_named(var('reader_role', none)) }}
+{% macro missing_grants() -%}
+    {%- set published = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('schema', 'equalto', target.schema)
+        | map(attribute='alias')
+        | list -%}
+    select
+        tables.oid::regclass,
+        quote_ident(roles.rolname)
+    from pg_class as tables
+    inner join pg_roles as roles
+        on
+            (roles.rolname = 'battery_reader' and has_schema_privilege(roles.oid, tables.relnamespace, 'usage'))
+            or roles.rolname = '{{ var('reader_role', none) | string | replace("'", "''") }}'
+    where
+        tables.relnamespace = to_regnamespace('{{ adapter.quote(target.schema) }}')
+        and tables.relname = any({{ text_array(published) }})
+        and not has_table_privilege(roles.oid, tables.oid, 'select')
 {%- endmacro %}
 
 {% macro roles_named(name) -%}

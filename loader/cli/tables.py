@@ -47,8 +47,9 @@ def _build(
 
     Runs `dbt build` in the dbt project, on the loader's database or, for what was pushed `--to` a
     folder, on Spark; all other arguments go to dbt. Shows what failed and one line in the end;
-    dbt's own words are in logs/dbt.log beside the project. Exit code: that of dbt, 1 where a model
-    or a test failed; 3 no database, no Spark.
+    dbt's own words are in logs/dbt.log beside the project, with `--log-level-file debug` each
+    statement, too. Exit code: that of dbt, 1 where a model or a test failed; 3 no database, no
+    Spark.
 
     \b
     Examples:

@@ -37,3 +37,23 @@ def test_staging_of_an_older_version_is_refused_in_a_sentence_and_remade_when_as
     pipeline.build("--full-refresh")
     assert pipeline.tables() == before
     pipeline.build()
+
+
+def test_a_view_of_an_older_version_gives_way_to_one_with_other_columns(pipeline: Pipeline) -> None:
+    columns = """
+        select attname from pg_attribute
+        where attrelid = 'battery_staging.stg_exclusions'::regclass order by attnum
+    """
+    before = pipeline.database.rows(columns)
+    for statement in (
+        "alter table battery_staging.stg_exclusions rename column said_by to told_by",
+        "create view by_reason as select reason from battery_staging.stg_exclusions",
+        "grant select on battery_staging.stg_exclusions to pg_monitor",
+    ):
+        pipeline.database.rows(statement)
+    pipeline.build_tables("--select", "stg_exclusions")
+    assert pipeline.database.rows(columns) == before
+    assert pipeline.database.rows("select * from by_reason") == []
+    assert pipeline.database.rows(
+        "select has_table_privilege('pg_monitor', 'battery_staging.stg_exclusions', 'select')"
+    ) == [(True,)]

@@ -198,7 +198,11 @@
 #}
 {% macro postgres__rename_relation(from_relation, to_relation) -%}
     {%- call statement('rename_relation') -%}
-        select pg_advisory_xact_lock(hashtext('battery_elt: remake a relation'));
+        {{ remake_in_turn() }};
         alter table {{ from_relation }} rename to {{ adapter.quote(to_relation.identifier) }}
     {%- endcall -%}
+{%- endmacro %}
+
+{% macro remake_in_turn() -%}
+    select pg_advisory_xact_lock(hashtext('battery_elt: remake a relation'))
 {%- endmacro %}

@@ -9,9 +9,13 @@
     https://docs.getdbt.com/docs/build/incremental-strategy (custom strategies)
 #}
 {% macro get_incremental_replace_sql(arg_dict) -%}
-    {%- set table = arg_dict['target_relation'] -%}
-    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | list -%}
-    {%- set keys = [arg_dict['unique_key']] if arg_dict['unique_key'] is string else arg_dict['unique_key'] -%}
+    {{ return(rows_replaced(arg_dict['target_relation'], arg_dict['temp_relation'])) }}
+{%- endmacro %}
+
+{% macro rows_replaced(table, fresh_rows) -%}
+    {%- set columns = model.columns | list -%}
+    {%- set unique_key = config.get('unique_key') -%}
+    {%- set keys = [unique_key] if unique_key is string else unique_key -%}
     {%- set same_key = [] -%}
     {%- for key in keys -%}
         {%- do same_key.append('published.' ~ key ~ ' = fresh.' ~ key) -%}
@@ -21,7 +25,7 @@
 
     delete from {{ table }} as published
     where not exists (
-        select 1 from {{ arg_dict['temp_relation'] }} as fresh
+        select 1 from {{ fresh_rows }} as fresh
         where {{ same_key | join(' and ') }}
     );
 
@@ -30,7 +34,7 @@
         {%- for column in columns %}
         {{ column }} = fresh.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ arg_dict['temp_relation'] }} as fresh
+    from {{ fresh_rows }} as fresh
     where
         {{ same_key | join(' and ') }}
         and row(published.{{ columns | join(', published.') }})
@@ -38,7 +42,7 @@
 
     insert into {{ table }} ({{ columns | join(', ') }})
     select fresh.{{ columns | join(', fresh.') }}
-    from {{ arg_dict['temp_relation'] }} as fresh
+    from {{ fresh_rows }} as fresh
     where not exists (
         select 1 from {{ table }} as published
         where {{ same_key | join(' and ') }}
@@ -170,7 +174,8 @@ final as (
     https://www.postgresql.org/docs/current/monitoring-stats.html: pg_stat_xact_user_tables counts the transaction so far.
 #}
 {% macro analyze_new_rows() -%}
-    {%- if execute and target.type == 'postgres' and run_query(many_rows_are_new()).rows -%}
+    {%- if execute and target.type == 'postgres' and load_result('main').response.rows_affected
+        and run_query(many_rows_are_new()).rows -%}
     analyze {{ this }}
     {%- endif -%}
 {%- endmacro %}
