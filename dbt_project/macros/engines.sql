@@ -40,6 +40,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# All numbers of a group, unknown ones among them, as an array in the order of a key. #}
+{% macro array_in_order(number, key) -%}
+    {%- if target.type == 'spark' -%}
+    transform(array_sort(collect_list(struct({{ key }}, {{ number }} as number))), point -> point.number)
+    {%- else -%}
+    array_agg({{ number }} order by {{ key }})
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro mean_in_order(number, key) -%}
     {%- if target.type == 'spark' -%}
     {{ sum_in_order(number, key) }} / count({{ number }})

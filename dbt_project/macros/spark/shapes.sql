@@ -59,7 +59,12 @@
 {% macro spark_section_rows(section, columns, every=1, without_columnar=true) -%}
 loaded as (
     select /*+ broadcast(pending_parts) */
-        pending_parts.*,
+        pending_parts.file_id,
+        pending_parts.part_no,
+        pending_parts.shape,
+        pending_parts.row_count,
+        pending_parts.batch,
+        pending_parts.batch_files,
         documents.first_point,
         {{ spark_object('try_parse_json(documents.document)') }} as document
     from {{ source('raw', 'documents') }} as documents
@@ -277,6 +282,10 @@ pending_parts as (
         parts.part_no,
         parts.shape,
         parts.row_count,
+        parts.first_row,
+        parts.numbers,
+        parts.others,
+        parts.cycle_starts,
         parts.batch,
         pending_batches.batch_files
     from {{ ref('stg_part_sections') }} as parts
@@ -322,37 +331,27 @@ pending_parts as (
 {% if has_rare_shapes %}
 {{ spark_section_rows(section, numbers + others, every) }},
 {% endif %}
-columns_of_parts as (
-    select
-        pending_parts.*,
-        parts.first_row,
-        parts.numbers,
-        parts.others
-    from {{ ref('stg_part_sections') }} as parts
-    inner join pending_parts on parts.file_id = pending_parts.file_id and parts.part_no = pending_parts.part_no
-    where parts.section = '{{ section }}' and pending_parts.shape = 'columnar'
-),
-
 typed as (
     select
-        columns_of_parts.file_id,
+        pending_parts.file_id,
         {%- for column in ['row_index'] + numbers + others %}
         element.{{ column }},
         {%- endfor %}
-        columns_of_parts.batch,
-        columns_of_parts.batch_files
-    from columns_of_parts
+        pending_parts.batch,
+        pending_parts.batch_files
+    from pending_parts
     cross join lateral inline_outer(
         arrays_zip(
-            {{ spark_places('columns_of_parts.first_row', 'columns_of_parts.row_count', every ~ 'L') }},
+            {{ spark_places('pending_parts.first_row', 'pending_parts.row_count', every ~ 'L') }},
             {%- for column in numbers %}
-            coalesce(columns_of_parts.numbers['{{ column }}'], cast(array() as array<double>)),
+            coalesce(pending_parts.numbers['{{ column }}'], cast(array() as array<double>)),
             {%- endfor %}
             {%- for column in others %}
-            coalesce(columns_of_parts.others['{{ column }}'], cast(array() as array<string>)){{ ',' if not loop.last }}
+            coalesce(pending_parts.others['{{ column }}'], cast(array() as array<string>)){{ ',' if not loop.last }}
             {%- endfor %}
         )
     ) as element ({{ (['row_index'] + numbers + others) | join(', ') }})
+    where pending_parts.shape = 'columnar'
     {%- if has_rare_shapes %}
 
     union all

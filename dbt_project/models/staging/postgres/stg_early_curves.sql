@@ -142,39 +142,6 @@ points as (
     {{ fence() }}
 ),
 
-steps as (
-    select * from (values ('charge'), ('discharge')) as step_types (step_type)
-),
-
-curves as (
-    select
-        points.file_id,
-        points.cycle_index,
-        {%- for measurement in measurements %}
-        array_agg(points.{{ measurement }} order by points.point_index) as {{ measurement }},
-        {%- endfor %}
-        steps.step_type
-    from points
-    inner join steps on points.step_type = steps.step_type or points.is_untyped
-    group by points.file_id, points.cycle_index, steps.step_type
-),
-
-final as (
-    select
-        pending_curves.file_id,
-        pending_curves.cycle_index,
-        {%- for measurement in measurements %}
-        coalesce(curves.{{ measurement }}, '{}') as {{ measurement }},
-        {%- endfor %}
-        steps.step_type
-    from pending_curves
-    -- a row without points, too: the file was looked at
-    cross join steps
-    left join curves
-        on
-            pending_curves.file_id = curves.file_id
-            and pending_curves.cycle_index = curves.cycle_index
-            and steps.step_type = curves.step_type
-)
+{{ curves_of_points('pending_curves', measurements) }}
 
 select * from final

@@ -10,24 +10,16 @@ with
 {{ spark_section_rows('cycles_interpolated', ['cycle_index', 'test_time']) }},
 {%- endif %}
 
-starts_of_parts as (
-    select
-        pending_parts.*,
-        parts.cycle_starts
-    from {{ ref('stg_part_sections') }} as parts
-    inner join pending_parts on parts.file_id = pending_parts.file_id and parts.part_no = pending_parts.part_no
-    where parts.section = 'cycles_interpolated' and pending_parts.shape = 'columnar'
-),
-
 typed as (
     select
-        starts_of_parts.file_id,
+        pending_parts.file_id,
         start.cycle_index,
         start.test_time,
-        starts_of_parts.batch_files,
-        starts_of_parts.batch
-    from starts_of_parts
-    cross join lateral inline_outer(starts_of_parts.cycle_starts) as start
+        pending_parts.batch_files,
+        pending_parts.batch
+    from pending_parts
+    cross join lateral inline_outer(pending_parts.cycle_starts) as start
+    where pending_parts.shape = 'columnar'
     {%- if has_rare_shapes %}
 
     union all

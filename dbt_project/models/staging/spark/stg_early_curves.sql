@@ -1,5 +1,6 @@
 {%- set measurements = ['charge_capacity', 'discharge_capacity', 'charge_energy', 'discharge_energy'] %}
 
+{%- set parts %}
 with
 
 runs as (
@@ -67,9 +68,10 @@ pending_parts as (
             parts.shape <> 'columnar'
             or arrays_overlap(transform(parts.cycle_starts, start -> start.cycle_index), wanted_of_files.cycles)
         )
-),
+)
+{%- endset %}
 
-{{ spark_section_rows('cycles_interpolated', ['cycle_index'] + measurements + ['step_type'], without_columnar=false) }},
+{{ spark_pending_section_rows(parts, 'cycles_interpolated', ['cycle_index'] + measurements + ['step_type']) }},
 
 numbered as (
     select
@@ -81,7 +83,7 @@ numbered as (
 points as (
     select
         numbered.file_id,
-        numbered.row_index,
+        numbered.row_index as point_index,
         wanted.cycle_index,
         wanted.is_untyped,
         {%- for measurement in measurements %}
@@ -92,38 +94,6 @@ points as (
     inner join wanted on numbered.file_id = wanted.file_id and numbered.cycle_index = wanted.cycle_index
 ),
 
-steps as (
-    select * from (values ('charge'), ('discharge')) as step_types (step_type)
-),
-
-ordered as (
-    select
-        points.file_id,
-        points.cycle_index,
-        steps.step_type,
-        array_sort(collect_list(struct(points.row_index, points.{{ measurements | join(', points.') }}))) as points
-    from points
-    inner join steps on points.step_type = steps.step_type or points.is_untyped
-    group by points.file_id, points.cycle_index, steps.step_type
-),
-
-final as (
-    select
-        wanted.file_id,
-        wanted.cycle_index,
-        {%- for measurement in measurements %}
-        coalesce(transform(ordered.points, point -> point.{{ measurement }}), cast(array() as array<double>)) as {{ measurement }},
-        {%- endfor %}
-        steps.step_type,
-        wanted.batch_files,
-        wanted.batch
-    from wanted
-    cross join steps
-    left join ordered
-        on
-            wanted.file_id = ordered.file_id
-            and wanted.cycle_index = ordered.cycle_index
-            and steps.step_type = ordered.step_type
-)
+{{ curves_of_points('wanted', measurements, more=['batch_files', 'batch']) }}
 
 select * from final
