@@ -264,7 +264,7 @@ def test_a_killed_worker(
 ) -> None:
     command = ("push", data, "--to", tmp_path, "--part-size", "1MiB", "--jobs", "1")
     with loader(Database(NOWHERE), *command) as process:
-        wait_until(lambda: any(tmp_path.glob("parts/*/*")))
+        wait_until(lambda: any(tmp_path.glob("parts/*/*")), every=0.01)
         for worker in workers(process):
             worker.kill()
         stdout, _ = process.communicate(timeout=60)

@@ -469,6 +469,7 @@ def test_a_file_that_changed_just_now_is_waited_for_while_others_land(
     assert names(database) == ["a.json", "b.json", "c.json"]
 
 
+@pytest.mark.clock
 def test_nothing_is_waited_for_where_that_is_not_wanted(push: Push, tmp_path: Path) -> None:
     os.utime(write(tmp_path / "a.json", CYCLER), (OLD * 2, OLD * 2))
     said = push(tmp_path, "--settle", "0")

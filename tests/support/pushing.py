@@ -71,11 +71,12 @@ def loader(
         process.communicate()
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = 30, every: float = 0.1) -> None:
+    """Asks no oftener than `every` seconds: a question to the server is a session of its own."""
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
-        time.sleep(0.1)  # each question is a new session, which costs what is waited for
+        time.sleep(every)
 
 
 @contextmanager

@@ -368,8 +368,9 @@ def test_numbers_of_any_size_stop_nothing_and_give_finite_features(odd: Pipeline
     assert early(odd, "extreme")["discharge_capacity_cycle_2"] is None, "-1e308"
 
 
+@pytest.mark.parametrize("sampled", [(1, 1000), pytest.param((7,), marks=pytest.mark.nightly)])
 def test_features_do_not_depend_on_sampling_parts_or_the_order_of_landing(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, sampled: tuple[int, ...]
 ) -> None:
     """Two runs, the later landed first: cycle 99 of the battery is then another of its file."""
     second = {"cycles_before": 60, "interpolated": (9, 10, 39, 40, 50, 59)}
@@ -385,7 +386,7 @@ def test_features_do_not_depend_on_sampling_parts_or_the_order_of_landing(
         steps.append(features(pipeline, "two"))
     assert steps[0]["battery_early_features.delta_q_points"] == 0
     assert steps[1]["battery_early_features.delta_q_points"] == 50
-    for every in (1, 7, 1000):
-        sampled = ("--full-refresh", "--vars", f"sample_every: {every}")
-        pipeline.build_tables(*FEATURES, "+battery_cycles_interpolated", *sampled)
+    for every in sampled:
+        anew = ("--full-refresh", "--vars", f"sample_every: {every}")
+        pipeline.build_tables(*FEATURES, "+battery_cycles_interpolated", *anew)
         assert features(pipeline, "two") == steps[1], every
