@@ -23,6 +23,10 @@ KEPT = Path("target", "partial_parse.msgpack")
 """Where dbt keeps it, in the folder of a project."""
 
 
+_connections: dict[Path, str] = {}
+"""The checksum of the connection with which each project was read."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A project's folder and the PG* variables of its database."""
@@ -60,6 +64,19 @@ def hand_on(place: Place, read: Callable[[], object]) -> None:
         else:
             read()
             kept.write_bytes((place.project / KEPT).read_bytes())
+    _connections[place.project] = place.connection()
+
+
+def follow(place: Place) -> None:
+    """Where another user of the database goes on in a project, it is as if they had read it."""
+    now = place.connection()
+    before = _connections.get(place.project, now)
+    parsed = place.project / KEPT
+    if before != now and parsed.exists():
+        content = parsed.read_bytes()
+        if before.encode() in content:
+            parsed.write_bytes(_moved(content, place))
+        _connections[place.project] = now
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import PROJECT, Database, environment
-from parsed import KEPT, Place, hand_on
+from parsed import Place, follow, hand_on
 
 from loader import push
 from loader.outcome import Limits, Listener, Summary
@@ -37,26 +37,19 @@ _projects: dict[tuple[str, ...], Path] = {}
 def project_of(database: Database) -> Path:
     """The dbt project as it is in the repository, in the folder of that database's name.
 
-    The folder stays for the next database of the name, and with it what dbt has read. Nothing else
-    of an earlier test is left in it.
+    Nothing of an earlier test is left in it; dbt need not read it.
     """
     key = tuple(database.environment[name] for name in ("PGHOST", "PGPORT", "PGDATABASE"))
     if key not in _projects:
         _projects[key] = Path(tempfile.mkdtemp(prefix="dbt-", dir=_folder())) / "dbt_project"
     project = _projects[key]
-    parsed = project / KEPT
-    kept = parsed.read_bytes() if parsed.exists() else None
     shutil.rmtree(project, ignore_errors=True)
     ignored = shutil.ignore_patterns("profiles.yml", "target", "logs", ".user.yml")
     # with new times: a file that was edited and has its old time again is to dbt the edited one
     shutil.copytree(PROJECT / "dbt_project", project, ignore=ignored, copy_function=shutil.copyfile)
     shutil.copy(PROJECT / "profiles.yml.example", project / "profiles.yml")
-    if kept:
-        parsed.parent.mkdir()
-        parsed.write_bytes(kept)
-    else:
-        variables = database.environment
-        hand_on(Place(project, variables), lambda: dbt(project, variables, "parse"))
+    variables = database.environment
+    hand_on(Place(project, variables), lambda: dbt(project, variables, "parse"))
     return project
 
 
@@ -137,6 +130,7 @@ class Pipeline:
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """dbt in the project, on the database."""
+        follow(Place(self.project, self.database.environment))
         return dbt(self.project, self.database.environment, *arguments)
 
     def build(self, *arguments: str) -> str:
