@@ -25,6 +25,7 @@ SETTINGS = {
     "enable_hashjoin": "on",
     "enable_mergejoin": "on",
     "enable_sort": "on",
+    "jit": "off",  # compiling takes longer than our queries
     "statement_timeout": "0",
     "lock_timeout": "0",
     "transaction_timeout": "0",  # PostgreSQL 17 and later

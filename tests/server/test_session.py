@@ -10,9 +10,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 from conftest import Database, RunLoader, free_port, fresh_database
+from pipeline import Pipeline
 from psycopg import sql
 
 import loader
+from loader.raw.zone import Zone
 from loader.server import session
 from loader.server.database import (
     DatabaseUnavailable,
@@ -37,6 +39,7 @@ SET = {
     "quote_all_identifiers": "on",
     "default_transaction_isolation": "serializable",
     "enable_hashjoin": "off",
+    "jit": "on",
     "statement_timeout": "50ms",
     "lock_timeout": "50ms",
     "idle_in_transaction_session_timeout": "50ms",
@@ -85,6 +88,20 @@ def test_dbt_gets_the_same(awkward: Database, monkeypatch: pytest.MonkeyPatch) -
         expected = wanted(connection)
     assert {name: theirs[name] for name in expected} == expected
     assert theirs["work_mem"] == str(7 * 1024)
+
+
+def test_no_query_of_a_build_is_compiled_however_dbt_is_started(debian_server: Server) -> None:
+    """Debian's server would: most of what a build of small files cost it."""
+    with fresh_database(debian_server) as database:
+        assert database.rows("select current_setting('jit')") == [("on",)]
+        pipeline = Pipeline.create(database)
+        with database.connect() as connection:
+            Zone(connection).prepare()
+        (pipeline.project / "models" / "seen.sql").write_text(
+            "{{ config(materialized='incremental') }} select current_setting('jit') as jit"
+        )
+        pipeline.build_tables("--select", "seen")
+        assert database.rows("select jit from battery.seen") == [("off",)]
 
 
 def test_python_reads_with_the_same(awkward: Database) -> None:
