@@ -22,7 +22,7 @@ chosen as (
 select
     summaries.cycle_index,
     summaries.discharge_capacity,
-    round((summaries.discharge_capacity / lives.nominal_capacity)::numeric, 4) as share_of_nominal,
+    {{ rounded('summaries.discharge_capacity / lives.nominal_capacity', 4) }} as share_of_nominal,
     lives.cycle_life,
     lives.reached_end_of_life
 from chosen

@@ -1,4 +1,3 @@
-{{ config(enabled=target.type == 'postgres') -}}
 -- The variance model of Severson et al. 2019: log10 of cycle life by log10 of the variance of ΔQ(V), by least squares.
 with
 
@@ -30,8 +29,8 @@ cells as (
 -- the paper's own cells are fitted on its training set; cells of others on all of theirs
 model as (
     select
-        regr_slope(log(cells.cycle_life), cells.delta_q_log_variance) as slope,
-        regr_intercept(log(cells.cycle_life), cells.delta_q_log_variance) as intercept
+        regr_slope(log10(cells.cycle_life), cells.delta_q_log_variance) as slope,
+        regr_intercept(log10(cells.cycle_life), cells.delta_q_log_variance) as intercept
     from cells
     where cells.cycle_life > 0 and coalesce(cells.dataset, 'Train') = 'Train'
 ),
@@ -39,7 +38,7 @@ model as (
 predicted as (
     select
         cells.*,
-        10 ^ (model.intercept + model.slope * cells.delta_q_log_variance) as predicted_life
+        power(10, model.intercept + model.slope * cells.delta_q_log_variance) as predicted_life
     from cells
     cross join model
 ),
@@ -52,7 +51,7 @@ final as (
         predicted.predicted_life,
         predicted.cycle_life,
         predicted.predicted_life - predicted.cycle_life as error,
-        sqrt(avg((predicted.predicted_life - predicted.cycle_life) ^ 2) over same_set) as rmse,
+        sqrt(avg(power(predicted.predicted_life - predicted.cycle_life, 2)) over same_set) as rmse,
         avg(100 * abs(predicted.predicted_life / predicted.cycle_life - 1)) over same_set as mean_error_percent
     from predicted
     window same_set as (partition by predicted.dataset)

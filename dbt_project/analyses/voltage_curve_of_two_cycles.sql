@@ -14,7 +14,7 @@ discharges as (
         points.cycle_index,
         points.discharge_capacity,
         -- in steps of 10 mV, since cycles need not share a grid
-        round(points.voltage::numeric, 2) as voltage
+        {{ rounded('points.voltage', 2) }} as voltage
     from points
     inner join batteries on points.battery_id = batteries.id
     where

@@ -18,23 +18,26 @@ measured as (
     where summaries.dc_internal_resistance > 0
 ),
 
-extremes as (
+ranked as (
     select
-        measured.battery_id,
-        (array_agg(measured.resistance order by measured.cycle_index))[1] as first_resistance,
-        max(measured.resistance) as highest_resistance,
-        (array_agg(measured.cycle_index order by measured.resistance desc, measured.cycle_index asc))[1] as at_cycle
+        measured.*,
+        first_value(measured.resistance) over (
+            partition by measured.battery_id order by measured.cycle_index
+        ) as first_resistance,
+        row_number() over (
+            partition by measured.battery_id order by measured.resistance desc, measured.cycle_index asc
+        ) as place
     from measured
-    group by measured.battery_id
 )
 
 select
     batteries.barcode,
     batteries.protocol,
-    extremes.first_resistance,
-    extremes.highest_resistance,
-    extremes.at_cycle,
-    round((100 * (extremes.highest_resistance / extremes.first_resistance - 1))::numeric, 1) as rise_in_percent
-from extremes
-inner join batteries on extremes.battery_id = batteries.id
-order by extremes.highest_resistance desc, batteries.barcode asc
+    ranked.first_resistance,
+    ranked.resistance as highest_resistance,
+    ranked.cycle_index as at_cycle,
+    {{ rounded('100 * (ranked.resistance / ranked.first_resistance - 1)', 1) }} as rise_in_percent
+from ranked
+inner join batteries on ranked.battery_id = batteries.id
+where ranked.place = 1
+order by ranked.resistance desc, batteries.barcode asc

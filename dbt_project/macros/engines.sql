@@ -8,6 +8,11 @@
     {{ 'double' if target.type == 'spark' else 'double precision' }}
 {%- endmacro %}
 
+{# A double rounded to so many decimals: PostgreSQL rounds a `numeric` only, of which Spark makes an integer. #}
+{% macro rounded(number, decimals) -%}
+    round({{ number if target.type == 'spark' else '(' ~ number ~ ')::numeric' }}, {{ decimals }})
+{%- endmacro %}
+
 {# From clause: a row for each element of an array. #}
 {% macro unnested(array) -%}
     {%- if target.type == 'spark' -%}explode({{ array }}){%- else -%}unnest({{ array }}){%- endif -%}

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -113,6 +114,21 @@ class Both:
         """On Spark, without the tests of the data where no more is said."""
         more = more or ("--exclude-resource-type", "test")
         return self.loader("build", "--to", self.landing, *more)
+
+    def dbt(self, *command: str, **variables: object) -> "subprocess.CompletedProcess[str]":
+        """dbt itself on Spark, in the project."""
+        said = json.dumps(variables | {"landing": str(self.landing)})
+        return subprocess.run(
+            [
+                Path(sysconfig.get_path("scripts"), "dbt"),
+                *(*command, "--target", "spark", "--vars", said),
+            ],
+            cwd=self.pipeline.project,
+            env=os.environ | {"SPARK_REMOTE": self.spark.remote, "DBT_TARGET_PATH": "target/spark"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     @contextmanager
     def building(self) -> Iterator[subprocess.Popen[str]]:
@@ -263,7 +279,7 @@ def long_document() -> dict[str, Any]:
     """A test of 120 cycles with the curves that early features compare."""
     random = Random(5)
     cycles = range(120)
-    points = [(cycle, step) for cycle in (9, 10, 99, 100) for step in ("charge", "discharge")] * 7
+    points = [(cycle, step) for cycle in (9, 10, 99, 100) for step in ("discharge", "charge")] * 7
     measured = ("charge_capacity", "discharge_capacity", "charge_energy", "discharge_energy")
     fading = ("discharge_capacity", "charge_duration", "time_temperature_integrated")
     others = ("temperature_maximum", "temperature_minimum", "dc_internal_resistance")
@@ -277,6 +293,7 @@ def long_document() -> dict[str, Any]:
             "cycle_index": [cycle for cycle, _ in points],
             "step_type": [step for _, step in points],
             **{name: [random.uniform(0, 1.1) for _ in points] for name in measured},
+            "voltage": [random.uniform(2, 3.6) for _ in points],
         },
     }
 
@@ -366,18 +383,7 @@ def test_a_server_killed_while_it_writes_leaves_nothing_that_the_next_build_does
         stdout, stderr = process.communicate(timeout=580)
     assert process.returncode == 1
     assert "Traceback" not in stdout + stderr
-    done = subprocess.run(
-        [
-            Path(sysconfig.get_path("scripts"), "dbt"),
-            *("build", "--target", "spark", "--exclude-resource-type", "test"),
-            *("--vars", f"landing: {both.landing}"),
-        ],
-        cwd=both.pipeline.project,
-        env=os.environ | {"SPARK_REMOTE": both.spark.remote, "DBT_TARGET_PATH": "target/spark"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = both.dbt("build", "--exclude-resource-type", "test")
     assert done.returncode == 0, done.stdout
     both.assert_equal()
     assert "COLUMNAR" not in {row["barcode"] for row in both.pipeline.table("batteries")}
@@ -415,6 +421,23 @@ def test_a_push_that_builds_says_what_it_says_on_postgresql(both: Both) -> None:
     ours, theirs = failing_rows(on_spark.stdout), failing_rows(in_database.stdout)
     assert ours == {test: theirs[test] for test in ours} != {}
     both.assert_equal()
+
+
+def test_the_analyses_answer_as_on_postgresql(both: Both) -> None:
+    asked = {"barcode": "long", "cycle_n": 100, "cycle_m": 10}
+    for done in (
+        both.pipeline.dbt("compile", "--vars", json.dumps(asked)),
+        both.dbt("compile", **asked),
+    ):
+        assert done.returncode == 0, done.stdout
+    names = {path.stem for path in (both.pipeline.project / "analyses").glob("*.sql")}
+    for name in names:
+        theirs = both.pipeline.database.rows(both.pipeline.analysis(name))
+        ours = both.spark.rows(both.pipeline.analysis(name, "target/spark"))
+        assert len(ours) == len(theirs) > 0, name
+        for our, their in zip(ours, theirs, strict=True):
+            numbers = [float(value) if isinstance(value, Decimal) else value for value in their]
+            assert list(our.values()) == pytest.approx(numbers), name
 
 
 def test_a_benchmark_says_what_plain_dbt_takes_of_executors_and_server(both: Both) -> None:

@@ -146,9 +146,9 @@ class Pipeline:
         """
         self.build("--no-write-json", "--exclude-resource-type", "test", "unit_test", *arguments)
 
-    def analysis(self, name: str) -> str:
+    def analysis(self, name: str, target: str = "target") -> str:
         """The SQL of an analysis as `dbt compile` left it."""
-        folder = self.project / "target" / "compiled" / "battery_elt" / "analyses"
+        folder = self.project / target / "compiled" / "battery_elt" / "analyses"
         return (folder / f"{name}.sql").read_text()
 
     def exclude(self, files: Mapping[str, str]) -> None:
