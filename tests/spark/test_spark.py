@@ -407,6 +407,17 @@ def test_a_landing_that_executors_do_not_see_is_told_in_one_sentence(both: Both)
     )
 
 
+def test_a_bucket_that_the_server_cannot_read_is_told_in_one_sentence(both: Both) -> None:
+    """This server has no hadoop-aws."""
+    done = both.loader("build", "--to", "s3://bucket/prefix")
+    assert (done.returncode, done.stdout) == (NO_DATABASE, "")
+    assert re.fullmatch(
+        "loader: Spark cannot read s3a://bucket/prefix, which the server and each executor have to "
+        r"see at that path \(.*S3AFileSystem.*\)\n",
+        done.stderr,
+    )
+
+
 def test_a_push_that_builds_says_what_it_says_on_postgresql(both: Both) -> None:
     """Nothing is landed but what was, one file is included again: no batch is written."""
     for where in ((), ("--to", both.landing)):
