@@ -4,7 +4,6 @@ import atexit
 import csv
 import gc
 import io
-import os
 import shutil
 import subprocess
 import tempfile
@@ -28,8 +27,6 @@ ONLY_TABLES = ("--select", *(f"+{name}" for name in TABLES))
 
 
 GENERAL = ("--no-use-colors", "--log-level-file", "none")
-NEEDED = ("HOME", "PATH", "TMPDIR")
-"""Variables of the tests' process that dbt needs; it looks through all at every message."""
 
 _projects: dict[tuple[str, ...], Path] = {}
 
@@ -71,14 +68,6 @@ def no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-@cache
-def share_formats_of_dates() -> None:
-    """agate, which dbt reads answers with, compiles them for each answer: a tenth of a build."""
-    import parsedatetime
-
-    parsedatetime.Constants = cache(parsedatetime.Constants)
-
-
 def dbt(
     project: Path, variables: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
@@ -89,7 +78,6 @@ def dbt(
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
 
-    share_formats_of_dates()
     output = io.StringIO()
     with (
         environment(variables),
@@ -98,8 +86,6 @@ def dbt(
         redirect_stderr(output),
         no_garbage_collection(),
     ):
-        for name in os.environ.keys() - variables.keys() - set(NEEDED):
-            del os.environ[name]
         try:
             result = dbtRunner().invoke([*GENERAL, *arguments])
         finally:
