@@ -32,13 +32,15 @@ ONE_RUN = "BELT_TESTS_OF_ONE_RUN"
 LONGEST = (
     "test_readme",
     "test_pm2",
-    "test_scheduled",
     "test_report",
-    "test_push",
-    "test_data_tests",
-    "test_secrets",
-    "test_roles",
+    "test_field_selection",
     "test_installed",
+    "test_secrets",
+    "test_push",
+    "test_scheduled",
+    "test_field_rights",
+    "test_roles",
+    "test_data_tests",
     "test_habits",
 )
 
