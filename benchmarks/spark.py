@@ -50,8 +50,8 @@ class Spark:
         before, by_model = self._processor(), self._tasks()
         ran = self.commands.build_on_spark(self.landing, self.cluster.remote, *more)
         ran.processor = {name: now - before[name] for name, now in self._processor().items()}
-        ran.tasks = {name: now - by_model[name] for name, now in self._tasks().items()}
-        collected = ran.tasks.pop(COLLECTOR)
+        ran.tasks = dict(self._tasks() - by_model)
+        collected = ran.tasks.pop(COLLECTOR, 0.0)
         ran.processor |= {TASKS: sum(ran.tasks.values()), COLLECTOR: collected}
         return ran
 
