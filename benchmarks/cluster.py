@@ -46,6 +46,8 @@ class Cluster:
     memory: str = "768m"
     """An executor's heap."""
 
+    java_options: str = JAVA_OPTIONS
+
     master: str = ""
     remote: str = ""
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
@@ -132,7 +134,7 @@ class Cluster:
                 [str(self.home / "bin" / "spark-class"), *arguments],
                 env=os.environ
                 | {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1"}
-                | {"JDK_JAVA_OPTIONS": JAVA_OPTIONS},
+                | {"JDK_JAVA_OPTIONS": self.java_options},
                 cwd=self.folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -72,7 +72,7 @@ def spark(folder: Path, commands: Commands, workers: int) -> Iterator[Spark]:
         raise Failed(f"Spark needs {NEEDS}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    with Cluster(folder, package, workers, memory=_MEMORY) as cluster:
+    with Cluster(folder, package, workers, memory=_MEMORY, java_options="") as cluster:
         yield Spark(cluster, folder / "landing", commands)
     shutil.rmtree(folder)
 
