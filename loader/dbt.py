@@ -145,7 +145,8 @@ def build(
     With `stop` a build is let finish like a file: signals to this process group do not reach dbt,
     which is told to break off once `stop` gives more than 1.
 
-    Returns dbt's exit code: 0, 1 where a model or a test failed, 2 where dbt could not run.
+    Returns dbt's exit code: 0, 1 where a model or a test failed, 2 where dbt could not run; where a
+    signal ended it 128 + its number, as a shell does.
     """
     form = ("--log-format", "json", "--log-level", "info") if log else ()
     process = subprocess.Popen(
@@ -159,7 +160,8 @@ def build(
     )
     with process, _read_by(log, process.stdout):
         try:
-            return _wait(process, stop) if stop else process.wait()
+            code = _wait(process, stop) if stop else process.wait()
+            return code if code >= 0 else 128 - code
         finally:
             if process.returncode is None:
                 process.kill()

@@ -23,6 +23,7 @@ from typing import Any
 
 import bad_inputs
 import built
+import psutil
 import pytest
 import shapes
 import strategies
@@ -131,14 +132,14 @@ class Both:
         )
 
     @contextmanager
-    def building(self) -> Iterator[subprocess.Popen[str]]:
-        """A build at work on the points."""
+    def building(self, model: str = "stg_points") -> Iterator[subprocess.Popen[str]]:
+        """A build at work on a model."""
         env = self.pipeline.database.environment | {"SPARK_REMOTE": self.spark.remote}
         command = ("build", "--to", self.landing, "--verbose", "--exclude-resource-type", "test")
         with loader(Database(env), *command, cwd=self.pipeline.project.parent) as process:
             assert process.stdout is not None
             for line in process.stdout:
-                if "START" in line and "stg_points" in line:
+                if "START" in line and model in line:
                     break
             try:
                 yield process
@@ -158,6 +159,9 @@ class Both:
                 assert one == other, table
             assert len(ours) == len(theirs), table
             assert our_logs == pytest.approx(their_logs, rel=1e-12, abs=1e-12, nan_ok=True), table
+
+    def is_being_written(self, table: str) -> bool:
+        return any(self.staging(table).glob(".spark-staging-*"))
 
     def staging(self, table: str) -> Path:
         return self.spark.folder / "warehouse" / "battery_staging.db" / table
@@ -368,7 +372,7 @@ def test_one_more_file_touches_one_batch_though_a_worker_is_killed(both: Both) -
     both.assert_equal()
 
 
-def test_a_server_killed_while_it_writes_leaves_nothing_that_the_next_build_does_not_put_right(
+def test_dbt_or_a_server_killed_while_it_writes_leaves_nothing_that_a_build_does_not_put_right(
     both: Both,
 ) -> None:
     demo.write(both.data / "more.json", large("more", 20))
@@ -376,8 +380,15 @@ def test_a_server_killed_while_it_writes_leaves_nothing_that_the_next_build_does
     exclude = ("exclude", "columnar.json", "--reason", "a test")
     for where in ((), ("--to", both.landing)):
         assert both.loader(*exclude, *where).returncode == 0
-    with both.building() as process:
-        wait_until(lambda: any(both.staging("stg_points").glob(".spark-staging-*")), 300)
+    with both.building("stg_part_sections") as process:
+        wait_until(lambda: both.is_being_written("stg_part_sections"), 300)
+        [dbt] = psutil.Process(process.pid).children()
+        dbt.kill()
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert "Traceback" not in stdout + stderr
+    with both.building() as process:  # at once: the server may be writing still
+        wait_until(lambda: both.is_being_written("stg_points"), 300)
         both.spark.kill("connect")
         both.spark.start_driver()
         stdout, stderr = process.communicate(timeout=580)
