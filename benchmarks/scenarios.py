@@ -18,7 +18,7 @@ from benchmarks.server import Database, Server
 
 BACKEND_LIMIT = 600 * 10**6  # bytes
 LOADER_FACTOR = 3  # times the largest file: the command and a worker
-WORKER_FACTOR = 2.5  # times the largest file
+WORKER_FACTOR = 3  # times the largest file: 1.9 to 2.6, as the memory of the file before it lies
 SPARK_SPEED = 10  # MB of files for a second of an executor's processor
 SMALL_FILES = 160  # for each large one of other scenarios
 
