@@ -88,7 +88,9 @@ def tasks(log: Path) -> Counter[str]:
                 break  # is being written
             if '"SparkListenerTaskEnd"' in line[:40]:
                 task = json.loads(line)
-                took = task["Task Metrics"]
+                took = task.get("Task Metrics")
+                if not took:
+                    continue  # its executor is gone, and with it what it took
                 model = models.get(operations[task["Stage ID"]], OTHERS)
                 nanoseconds = took["Executor CPU Time"] + took["Executor Deserialize CPU Time"]
                 seconds[model] += nanoseconds / 1e9

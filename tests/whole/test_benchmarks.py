@@ -128,6 +128,7 @@ def test_tasks_in_spark_s_event_log_are_those_of_a_model(tmp_path: Path) -> None
             {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": task}
             for stage in (1, 2, 2, 3, 4)
         ),
+        {"Event": "SparkListenerTaskEnd", "Stage ID": 1, "Task End Reason": "ExecutorLostFailure"},
     ]
     log = tmp_path / "app-1.inprogress"
     log.write_text("".join(f"{json.dumps(event)}\n" for event in events) + '{"Event":"Sp')
