@@ -74,7 +74,6 @@ def spark(folder: Path, commands: Commands, workers: int) -> Iterator[Spark]:
     folder.mkdir()
     with Cluster(folder, package, workers, memory=_MEMORY, java_options="") as cluster:
         yield Spark(cluster, folder / "landing", commands)
-    shutil.rmtree(folder)
 
 
 def tasks(log: Path) -> Counter[str]:
