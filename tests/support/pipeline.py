@@ -125,12 +125,13 @@ class Pipeline:
         assert result.returncode == 0, result.stdout
         return result.stdout
 
-    def build_tables(self, *arguments: str) -> None:
+    def build_tables(self, *arguments: str) -> str:
         """The models without the data tests, which would name what generated data is full of.
 
         Writes no manifest.json and no run_results.json, which takes as long as five models.
         """
-        self.build("--no-write-json", "--exclude-resource-type", "test", "unit_test", *arguments)
+        options = ("--no-write-json", "--exclude-resource-type", "test", "unit_test")
+        return self.build(*options, *arguments)
 
     def analysis(self, name: str, target: str = "target") -> str:
         """The SQL of an analysis as `dbt compile` left it."""

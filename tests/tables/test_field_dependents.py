@@ -86,7 +86,7 @@ def test_a_build_leaves_views_keys_and_rights_on_the_published_tables(pipeline: 
 def test_a_full_refresh_leaves_them_too(pipeline: Pipeline) -> None:
     build_on_all(pipeline)
     before = others(pipeline)
-    output = pipeline.build("--full-refresh")
+    output = pipeline.build_tables("--full-refresh")
     assert others(pipeline) == before
     assert "depends on" not in output
 
@@ -101,7 +101,7 @@ def test_what_cannot_stay_is_named_before_it_is_dropped(pipeline: Pipeline) -> N
         create index on lab.kept (barcode);
         grant select on battery.battery_lives to pg_monitor
     """)
-    output = pipeline.build("--full-refresh", "--select", "battery_lives")
+    output = pipeline.build_tables("--full-refresh", "--select", "battery_lives")
     said = " ".join(output.split())
     for view in ("view lab.cells", "materialized view lab.kept"):
         assert f'{view} depends on the "' in said
@@ -115,19 +115,16 @@ def test_what_cannot_stay_is_named_before_it_is_dropped(pipeline: Pipeline) -> N
     assert granted == (True,)
 
 
-@pytest.mark.parametrize(
-    "selection",
-    ["stg_files", "int_runs", "stg_part_sections", "cell_types excluded_files"],
-)
-def test_what_is_remade_alone_keeps_the_views_on_it(pipeline: Pipeline, selection: str) -> None:
+def test_what_is_remade_alone_keeps_the_views_on_it(pipeline: Pipeline) -> None:
     relations = """
         select relnamespace::regnamespace::text, relname from pg_class
         where relkind in ('r', 'v') and relnamespace::regnamespace::text like 'battery%'
         order by 1, 2
     """
     before = pipeline.database.rows(relations)
-    pipeline.build_tables("--full-refresh", "--select", *selection.split())
-    assert pipeline.database.rows(relations) == before
+    for alone in ("stg_files", "int_runs", "stg_part_sections", "cell_types excluded_files"):
+        pipeline.build_tables("--full-refresh", "--select", *alone.split())
+        assert pipeline.database.rows(relations) == before, alone
     pipeline.build_tables()
     assert pipeline.database.rows(relations) == before
 
@@ -137,33 +134,29 @@ def test_rows_are_replaced_beside_a_reader_who_did_not_commit(pipeline: Pipeline
         for table in PUBLISHED:
             reader.execute(f"select count(*) from battery.{table}")
         pipeline.exclude({"FastCharge_2_structure.json": "to change every table"})
-        pipeline.build()
+        pipeline.build_tables()
         reader.rollback()
     assert [row["barcode"] for row in pipeline.table("battery_files")] == ["TWICE", "TWICE"]
 
 
-@pytest.mark.parametrize(
-    ("command", "mode"), [("build", "share"), ("test", "access exclusive")], ids=["model", "test"]
-)
-def test_what_waits_for_a_lock_ends_and_says_who_holds_it(
-    pipeline: Pipeline, command: str, mode: str
-) -> None:
+def test_what_waits_for_a_lock_ends_and_says_who_holds_it(pipeline: Pipeline) -> None:
     """A model waits for a reader's share lock, a test that only reads for one of `vacuum full`."""
     macro = pipeline.project / "macros" / "postgres" / "locks.sql"
     macro.write_text(macro.read_text().replace("'1min'", "'1s'"))
-    with pipeline.database.connect(autocommit=False, application_name="a notebook") as holder:
-        (pid,) = holder.execute("select pg_backend_pid()").fetchone() or ()
-        holder.execute(f"lock table battery.battery_lives in {mode} mode")
-        result = pipeline.dbt(command, "--select", "battery_lives")
-        (since,) = holder.execute("select date_trunc('second', now())::text").fetchone() or ()
-    assert result.returncode == 1
-    assert "canceling statement due to lock timeout" in result.stdout
-    (line,) = (line for line in result.stdout.splitlines() if "a notebook" in line)
-    assert re.split("  +", line.strip()) == [
-        str(pid),
-        "postgres",
-        "a notebook",
-        "idle in transaction",
-        since,
-        "battery.battery_lives",
-    ]
+    for command, mode in (("run", "share"), ("test", "access exclusive")):
+        with pipeline.database.connect(autocommit=False, application_name="a notebook") as holder:
+            (pid,) = holder.execute("select pg_backend_pid()").fetchone() or ()
+            holder.execute(f"lock table battery.battery_lives in {mode} mode")
+            result = pipeline.dbt(command, "--select", "battery_lives")
+            (since,) = holder.execute("select date_trunc('second', now())::text").fetchone() or ()
+        assert result.returncode == 1
+        assert "canceling statement due to lock timeout" in result.stdout
+        (line,) = (line for line in result.stdout.splitlines() if "a notebook" in line)
+        assert re.split("  +", line.strip()) == [
+            str(pid),
+            "postgres",
+            "a notebook",
+            "idle in transaction",
+            since,
+            "battery.battery_lives",
+        ]
