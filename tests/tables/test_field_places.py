@@ -46,7 +46,7 @@ def test_windows_line_ends_in_the_project_change_nothing(pipeline: Pipeline) -> 
         if path.suffix in {".sql", ".yml", ".csv", ".md"}:
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     pipeline.build()
-    pipeline.build("--full-refresh")
+    pipeline.build_tables("--full-refresh")
     assert pipeline.tables() == before
     patterns = pipeline.database.rows("select pattern from battery_staging.cell_types")
     assert patterns and all("\r" not in pattern for (pattern,) in patterns)
@@ -59,7 +59,7 @@ def test_a_database_restored_from_a_backup_goes_on_as_the_one_it_was_taken_of(
     with fresh_database(debian_server) as one, fresh_database(debian_server) as other:
         pipeline = Pipeline.create(one)
         pipeline.push(*paths)
-        pipeline.build()
+        pipeline.build_tables()
         before = pipeline.tables()
         for program, database, *options in (
             ("pg_dump", one, "-Fc", "-f"),
@@ -73,5 +73,5 @@ def test_a_database_restored_from_a_backup_goes_on_as_the_one_it_was_taken_of(
         restored = Pipeline.create(other)
         pushed = call_loader("push", "--settle", "0", *paths, env=other.environment)
         assert "landed 0 files, skipped 3 in " in pushed.stdout
-        restored.build()
+        restored.build_tables()
         assert restored.tables() == before
