@@ -351,7 +351,7 @@ def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def queries(pipeline: Pipeline) -> dict[str, str]:
     """The SQL of every data test, as dbt compiles it for this database."""
-    assert pipeline.dbt("compile").returncode == 0
+    assert pipeline.dbt("compile", "--select", "resource_type:test").returncode == 0
     manifest = json.loads((pipeline.project / "target" / "manifest.json").read_text())
     return {
         node["name"]: node["compiled_code"]
@@ -554,14 +554,6 @@ def test_a_bad_file_fails_the_build_after_all_else_and_goes_away_once_excluded(
         assert pipeline.tables() == good
 
 
-def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
-    result = pipeline.dbt("test", "--select", "test_type:unit", "--vars", "unit_tests: true")
-    assert result.returncode == 0, result.stdout
-    described = (PROJECT / "dbt_project" / "models").rglob("*.yml")
-    written = sum(len(yaml.safe_load(path.read_text()).get("unit_tests", [])) for path in described)
-    assert f" {written} unit tests in " in result.stdout
-
-
 def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     """NaN is greater than every number: a range without an upper bound lets it through."""
     path = pipeline.project / "models" / "marts" / "battery_summaries" / "battery_summaries.yml"
@@ -569,3 +561,11 @@ def test_an_open_range_does_not_compile(pipeline: Pipeline) -> None:
     result = pipeline.dbt("compile", "--select", "battery_summaries_hold_possible_values")
     assert result.returncode == 2
     assert "within: paused needs a lowest and a highest value" in result.stdout
+
+
+def test_the_unit_tests_beside_the_models_pass(pipeline: Pipeline) -> None:
+    result = pipeline.dbt("test", "--select", "test_type:unit", "--vars", "unit_tests: true")
+    assert result.returncode == 0, result.stdout
+    described = (PROJECT / "dbt_project" / "models").rglob("*.yml")
+    written = sum(len(yaml.safe_load(path.read_text()).get("unit_tests", [])) for path in described)
+    assert f" {written} unit tests in " in result.stdout
