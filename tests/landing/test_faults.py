@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
-from conftest import Database, fresh_database, scratch_home
+from conftest import Database, do_not_wait_for_disks, fresh_database, scratch_home
 from disk import disk
 from faults import BY_DEFAULT, FAULTS
 from pushing import copying_held_up, loader, points, wait_until, workers, write
@@ -34,7 +35,7 @@ def fault(name: str) -> Callable[[Test], Test]:
     """The test does this to a push, as often as the list has it; beyond a few, every night."""
     covered.add(name)
     trials = [
-        pytest.param(trial, marks=[pytest.mark.nightly] if trial >= BY_DEFAULT else [])
+        pytest.param(trial, marks=[pytest.mark.nightly] if trial >= BY_DEFAULT.get(name, 1) else [])
         for trial in range(FAULTS[name])
     ]
     return pytest.mark.parametrize("trial", trials)
@@ -98,13 +99,23 @@ def pushing(database: Database, data: Path, *more: str) -> Any:
     return loader(database, "push", data, "--part-size", "1MiB", *more)
 
 
-@pytest.fixture
-def own_database() -> Iterator[Database]:
-    """On a server of its own, which may be killed."""
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """It may be killed."""
     with scratch_home() as home:
         server = Server(home)
         server.start()
-        yield Database(server.environment() | {"BATTERY_HOME": str(home)})
+        do_not_wait_for_disks(server)
+        yield server
+
+
+@pytest.fixture
+def own_database(own_server: Server) -> Database:
+    """The one that a loader starts the server for, empty again."""
+    own_server.start()
+    database = Database(own_server.environment() | {"BATTERY_HOME": str(own_server.home)})
+    database.rows("drop schema if exists raw cascade")
+    return database
 
 
 # ------------------------------------------------------------------------------------- the loader
@@ -138,7 +149,8 @@ def test_a_killed_worker(
 
 @fault("the loader, by SIGINT or SIGTERM, once or twice")
 def test_a_signal(database: Database, data: Path, undisturbed: list[Any], trial: int) -> None:
-    number, times = [(n, t) for n in (signal.SIGINT, signal.SIGTERM) for t in (1, 2)][trial]
+    number = (signal.SIGINT, signal.SIGTERM)[trial % 2]
+    times = (1, 2, 2, 1)[trial]
     with pushing(database, data, "--jobs", "1") as process:
         with copying_held_up(database) as wait_for_worker:
             wait_for_worker()
@@ -210,7 +222,8 @@ def test_a_killed_server(
         postmaster = psutil.Process(backend).parent()
         assert postmaster is not None
         for process in [postmaster, *postmaster.children()]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # gone with the postmaster
+                process.kill()
 
     in_mid_load(own_database, data, kill)
     assert after_another_push(own_database, data) == undisturbed  # which starts it again
@@ -218,11 +231,10 @@ def test_a_killed_server(
 
 @fault("the server")
 def test_a_stopped_server(
-    own_database: Database, data: Path, undisturbed: list[Any], trial: int
+    own_server: Server, own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
-    server = Server(Path(own_database.environment["BATTERY_HOME"]))
-    in_mid_load(own_database, data, lambda backend: server.stop())
-    server.start()
+    in_mid_load(own_database, data, lambda backend: own_server.stop())
+    own_server.start()
     assert after_another_push(own_database, data) == undisturbed
 
 
@@ -248,16 +260,15 @@ def answers(database: Database) -> bool:
 
 @fault("by a server that is down at the start")
 def test_a_server_that_comes_back(
-    own_database: Database, data: Path, undisturbed: list[Any], trial: int
+    own_server: Server, own_database: Database, data: Path, undisturbed: list[Any], trial: int
 ) -> None:
-    server = Server(Path(own_database.environment["BATTERY_HOME"]))
-    server.stop()
+    own_server.stop()
     host = quote(own_database.environment["PGHOST"], safe="")
     named = Database({"DATABASE_URL": f"postgresql://postgres@/battery?host={host}"})
     with pushing(named, data) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("PostgreSQL does not answer: trying again")
-        server.start()
+        own_server.start()
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (1, "")  # the bad file's
     assert "landed 8 files, rejected 1 in " in stdout

@@ -24,8 +24,11 @@ GROUPS = {
     },
 }
 
-BY_DEFAULT = 4
-"""Trials of one fault; those beyond run with `pytest -m ""`, every night."""
+BY_DEFAULT = {
+    "the loader, at a random moment": 3,
+    "the loader, by SIGINT or SIGTERM, once or twice": 2,
+}
+"""Trials, of all other faults one; those beyond run with `pytest -m ""`, every night."""
 
 FAULTS = {fault: trials for group in GROUPS.values() for fault, trials in group.items()}
 """By what happens: trials."""

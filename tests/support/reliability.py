@@ -24,8 +24,7 @@ FAULTS = """\
 
 `tests/landing/test_faults.py` does these things to a push of nine files, on real servers. After
 each the next push leaves exactly what an undisturbed one does: no file is lost, none is there
-twice or in part. `pytest` makes at most {by_default} trials of a fault, `pytest -m ""` all of
-them.
+twice or in part. `pytest` makes one to {by_default} trials of each, `pytest -m ""` all of them.
 
 | a push | trials | files lost | duplicates |
 |---|---|---|---|
@@ -41,7 +40,7 @@ them. Each gets what is said here, and the good ones are published as if they we
 
 def page() -> str:
     """The whole page."""
-    head = FAULTS.format(by_default=faults.BY_DEFAULT)
+    head = FAULTS.format(by_default=max(faults.BY_DEFAULT.values()))
     kinds = BAD_INPUTS.format(count=len(bad_inputs.KINDS))
     return "\n".join([HEAD, head + "".join(_faults()), kinds, *_bad_inputs()])
 
