@@ -15,8 +15,12 @@ import psutil
 import psycopg
 import pytest
 from checkout import checkout
-from conftest import DEBIAN_BINARIES, RunLoader, free_port, scratch_home
+from conftest import DEBIAN_BINARIES, Database, RunLoader, free_port, scratch_home
+from pipeline import Pipeline
 
+from loader.server import database
+
+MODEL = "select file_id from raw.files"
 PASSWORD = "Sesam-oeffne-dich-4711"
 WRONG = "Ali-Baba-0815"
 
@@ -134,21 +138,40 @@ def command_lines() -> Iterator[set[str]]:
         watcher.join()
 
 
+@pytest.fixture(scope="module")
+def with_tables(tls_server: TlsServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that has what a report is made of."""
+    name = "with_tables"
+    tls_server.create_database(name)
+    environment = tls_server.environment(PGDATABASE=name, PGPASSWORD=PASSWORD)
+    pipeline = Pipeline.create(Database(environment))
+    pipeline.push(built.write(tmp_path_factory.mktemp("tables") / "data")[1])
+    pipeline.build_tables()
+    return name
+
+
 @pytest.mark.parametrize("by_url", [True, False], ids=["DATABASE_URL", "PGPASSWORD"])
 def test_everything_works_over_tls_and_no_password_is_seen(
-    tls_server: TlsServer, run_loader: RunLoader, tmp_path: Path, by_url: bool
+    tls_server: TlsServer,
+    with_tables: str,
+    run_loader: RunLoader,
+    call_loader: RunLoader,
+    tmp_path: Path,
+    by_url: bool,
 ) -> None:
     name = "by_url" if by_url else "by_variable"
     tls_server.create_database(name)
-    known = environment = tls_server.environment(PGDATABASE=name)
-    if by_url:
+
+    def environment(name: str) -> dict[str, str]:
+        if not by_url:
+            return tls_server.environment(PGDATABASE=name, PGPASSWORD=PASSWORD)
         where = f"admin:{PASSWORD}@localhost:{tls_server.port}/{name}"
-        environment = {name: environment[name] for name in ("PGSSLMODE", "PGSSLROOTCERT")} | {
+        of_tls = ("PGSSLMODE", "PGSSLROOTCERT")
+        return {name: tls_server.environment()[name] for name in of_tls} | {
             "DATABASE_URL": f"postgresql://{where}"
         }
-    else:
-        environment["PGPASSWORD"] = PASSWORD
-    mine = checkout(tmp_path / "checkout", tmp_path / "home", run_loader, known)
+
+    mine = checkout(tmp_path / "checkout", tmp_path / "home", run_loader, model=MODEL)
     data = built.write(tmp_path / "data")[1]
     (tmp_path / "data" / "bad.json").write_text("{")
     said = ""
@@ -156,14 +179,16 @@ def test_everything_works_over_tls_and_no_password_is_seen(
         for args, code in (
             (("init",), 0),
             (("push", "--settle", "0", "--build", data, tmp_path / "data" / "bad.json"), 1),
-            (("build", "--select", "battery_files"), 0),
+            (("build", "--select", "landed"), 0),
             (("status",), 0),
             (("status", "--json"), 0),
             (("report", "-o", tmp_path / "report.html"), 0),
             (("db", "env"), 0),
             (("db", "status"), 0),
         ):
-            done = mine.loader(*args, env=environment)
+            where = environment(with_tables if args[0] == "report" else name)
+            others = args[0] in ("push", "build")  # processes that they start
+            done = (mine.loader if others else call_loader)(*args, env=where)
             assert done.returncode == code, done.stdout + done.stderr
             said += done.stdout + done.stderr
     assert "build succeeded" in said
@@ -185,12 +210,18 @@ def test_everything_works_over_tls_and_no_password_is_seen(
     ids=["another name", "another authority", "another password"],
 )
 def test_a_server_or_a_user_that_is_another_is_refused(
-    tls_server: TlsServer, run_loader: RunLoader, tmp_path: Path, change: dict[str, str], says: str
+    tls_server: TlsServer,
+    call_loader: RunLoader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+    says: str,
 ) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 1.0)  # not ten seconds; test_cli.py sees to it
     environment = tls_server.environment(PGPASSWORD=PASSWORD) | change
     if not Path(environment["PGSSLROOTCERT"]).is_absolute():
         environment["PGSSLROOTCERT"] = str(tls_server.folder / environment["PGSSLROOTCERT"])
-    done = run_loader("push", tmp_path, env=environment)
+    done = call_loader("push", tmp_path, env=environment)
     assert done.returncode == 3
     assert says in done.stderr
     assert "Traceback" not in done.stderr

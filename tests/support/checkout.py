@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import one_model
 from conftest import PROJECT, Database, RunLoader, clean_environment
 from parsed import Place, hand_on
 from pipeline import TABLES, dbt
@@ -63,22 +64,33 @@ def checkout(
     home: Path,
     run_loader: RunLoader,
     read_for: Mapping[str, str] | None = None,
+    model: str | None = None,
 ) -> Checkout:
-    """`read_for`: the PG* variables of a database for which dbt has read the project before."""
-    for name in ("loader", "dbt_project"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
+    """`read_for`: the PG* variables of a database for which dbt has read the project before.
+
+    With a `model` its dbt project is of that one.
+    """
+    shutil.copytree(PROJECT / "loader", folder / "loader", ignore=LEFT_OUT)
+    if model:
+        one_model.write(folder, model)
+    else:
+        shutil.copytree(PROJECT / "dbt_project", folder / "dbt_project", ignore=LEFT_OUT)
     shutil.copy(PROJECT / "profiles.yml.example", folder)
     if read_for:
-        project, variables = folder / "dbt_project", read_for
-        profile = project / "profiles.yml"
-
-        def read() -> None:
-            shutil.copy(PROJECT / "profiles.yml.example", profile)
-            dbt(project, variables, "parse")
-            profile.unlink()
-
-        hand_on(Place(project, variables), read)
+        read_before(folder / "dbt_project", read_for)
     return Checkout(folder, home, run_loader)
+
+
+def read_before(project: Path, variables: Mapping[str, str]) -> None:
+    """Leaves in a copy of the real project what dbt has read of it, for a database."""
+    profile = project / "profiles.yml"
+
+    def read() -> None:
+        shutil.copy(PROJECT / "profiles.yml.example", profile)
+        dbt(project, variables, "parse")
+        profile.unlink()
+
+    hand_on(Place(project, variables), read)
 
 
 def counts(environment: Mapping[str, str]) -> dict[str, int]:
