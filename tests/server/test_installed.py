@@ -9,18 +9,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import built
 import pytest
-from checkout import LEFT_OUT, checkout
-from conftest import PROJECT, RunLoader, clean_environment, free_port, scratch_home
+from checkout import LEFT_OUT, checkout, read_before
+from conftest import PROJECT, Database, RunLoader, clean_environment, free_port, scratch_home
 
 from loader.server.embedded import Server
 
 ODD = 'O\'Brien "lab" {{ x }} %s $é'
 
+MODEL = "select 1 as one"
+"""What a clone builds; an installed package has the real project."""
 SEED = ("build", "--select", "cell_types", "--exclude-resource-type", "test")
 
 OF_OTHER_PROJECTS = {
@@ -40,16 +41,17 @@ OF_OTHER_PROJECTS = {
 }
 
 
-@contextmanager
-def odd_home() -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """With a server."""
     with scratch_home() as folder:
-        home = folder / ODD
+        server = Server(folder / ODD)
         try:
-            yield home
+            server.start()
+            yield server.home
         finally:
-            server = Server(home)
             server.stop()
-            if not server.data.is_relative_to(home.resolve()):
+            if not server.data.is_relative_to(server.home.resolve()):
                 shutil.rmtree(server.data, ignore_errors=True)
 
 
@@ -68,35 +70,39 @@ def contents(folder: Path) -> dict[Path, int]:
 
 
 def test_a_package_that_is_installed_is_never_written_to(
-    site_packages: Path, run_loader: RunLoader, tmp_path: Path
+    site_packages: Path, home: Path, database: Database, run_loader: RunLoader, tmp_path: Path
 ) -> None:
     """By two users beside each other, who have variables of other projects."""
-    before = contents(site_packages)
     data = tmp_path / ODD
     file = built.write(data)[1]
-    with odd_home() as home, odd_home() as other_home:
-        mine = {
-            "PYTHONPATH": str(site_packages),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "BATTERY_HOME": str(home),
-        }
-        theirs = mine | {"BATTERY_HOME": str(other_home)}
-        push = ("push", "--settle", "0", "--build", file)
-        for command, user in ((push, mine), (SEED, theirs)):
-            done = run_loader(*command, env=user | OF_OTHER_PROJECTS, cwd=tmp_path)
-            assert done.returncode == 0, done.stdout + done.stderr
-            own = Path(user["BATTERY_HOME"], "dbt")
-            written = sorted(path.name for path in own.iterdir() if path.name[0] != ".")
-            assert written == ["logs", "profiles.yml", "target"]
-        for user, query, answer in (
-            (mine, "select barcode from battery.batteries", "ALONE"),
-            (theirs, "select count(*) > 0 from battery_staging.cell_types", "t"),
-        ):
-            done = run_loader("sql", "--csv", query, env=user, cwd=tmp_path)
-            assert done.stdout.splitlines()[1:] == [answer]
-        done = run_loader("report", env=mine, cwd=data)
-        assert done.returncode == 0, done.stderr
-        assert "dbt Docs" in page_of_docs(mine, tmp_path)
+    mine = {
+        "PYTHONPATH": str(site_packages),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "BATTERY_HOME": str(home),
+    }
+    theirs = mine | {"BATTERY_HOME": str(tmp_path / "their home")} | database.environment
+    for user in (mine, theirs):
+        project, own = site_packages / "loader" / "dbt_project", Path(user["BATTERY_HOME"], "dbt")
+        read_before(project, Server(home).environment() | user)
+        own.mkdir(parents=True)
+        (project / "target").rename(own / "target")
+    before = contents(site_packages)
+    push = ("push", "--settle", "0", "--build", file)
+    for command, user in ((push, mine), (SEED, theirs)):
+        done = run_loader(*command, env=user | OF_OTHER_PROJECTS, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        own = Path(user["BATTERY_HOME"], "dbt")
+        written = sorted(path.name for path in own.iterdir() if path.name[0] != ".")
+        assert written == ["logs", "profiles.yml", "target"]
+    for user, query, answer in (
+        (mine, "select barcode from battery.batteries", "ALONE"),
+        (theirs, "select count(*) > 0 from battery_staging.cell_types", "t"),
+    ):
+        done = run_loader("sql", "--csv", query, env=user, cwd=tmp_path)
+        assert done.stdout.splitlines()[1:] == [answer]
+    done = run_loader("report", env=mine, cwd=data)
+    assert done.returncode == 0, done.stderr
+    assert "dbt Docs" in page_of_docs(mine, tmp_path)
     assert contents(site_packages) == before
 
 
@@ -125,26 +131,27 @@ def page_of_docs(environment: dict[str, str], folder: Path) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_clone_of_somebody_else_is_not_written_to(run_loader: RunLoader, tmp_path: Path) -> None:
-    with odd_home() as home:
-        theirs = checkout(tmp_path / "clone", home, run_loader)
-        for path in (theirs.folder, *theirs.folder.rglob("*")):
-            shutil.chown(path, "nobody")
-        before = contents(theirs.folder)
-        done = theirs.loader(*SEED, env={"PYTHONDONTWRITEBYTECODE": "1"})
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert contents(theirs.folder) == before
+def test_a_clone_of_somebody_else_is_not_written_to(
+    home: Path, run_loader: RunLoader, tmp_path: Path
+) -> None:
+    theirs = checkout(tmp_path / "clone", home, run_loader, model=MODEL)
+    for path in (theirs.folder, *theirs.folder.rglob("*")):
+        shutil.chown(path, "nobody")
+    before = contents(theirs.folder)
+    done = theirs.loader("build", env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(theirs.folder) == before
 
 
 def test_a_clone_of_ones_own_has_its_profile_beside_the_project(
-    run_loader: RunLoader, tmp_path: Path
+    home: Path, run_loader: RunLoader, tmp_path: Path
 ) -> None:
     """In a folder of any name, so that plain dbt works there."""
-    with odd_home() as home:
-        mine = checkout(tmp_path / ODD / "clone", home, run_loader)
-        done = mine.loader(*SEED)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert (mine.folder / "dbt_project" / "profiles.yml").exists()
-        assert (mine.folder / "dbt_project" / "target" / "manifest.json").exists()
-        assert not (home / "dbt").exists()
-        assert "cell_types" in mine.dbt(*SEED)
+    shutil.rmtree(home / "dbt", ignore_errors=True)  # of a package that is installed
+    mine = checkout(tmp_path / ODD / "clone", home, run_loader, model=MODEL)
+    done = mine.loader("build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (mine.folder / "dbt_project" / "profiles.yml").exists()
+    assert (mine.folder / "dbt_project" / "target" / "manifest.json").exists()
+    assert not (home / "dbt").exists()
+    assert "battery.landed" in mine.dbt("build")
