@@ -23,8 +23,8 @@ from psycopg.types.json import Jsonb
 from benchmarks.memory import Peaks, Watch
 from benchmarks.points import EVERY
 from benchmarks.server import Database
-from loader import files
 from loader.parts.split import split
+from loader.source import read
 
 WORKERS = 2
 
@@ -70,7 +70,7 @@ def prepare(paths: Iterable[Path], folder: Path) -> None:
             continue
         unfinished = home.with_suffix(f".{os.getpid()}")
         unfinished.mkdir(parents=True)
-        for part in split(files.read(path).json, _PART_SIZE):
+        for part in split(read(path).json, _PART_SIZE):
             (unfinished / f"{part.number:04}.json").write_bytes(part.json)
         unfinished.rename(home)
 

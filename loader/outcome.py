@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from loader import files
-
 REJECTED, USAGE, NO_DATABASE = 1, 2, 3
 """Exit codes beside 0; a run ended by a signal gives 128 + its number, as a shell does."""
+
+LARGEST = 4 * 2**30
+"""Bytes a file may have when decompressed, unless told otherwise."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -74,6 +75,24 @@ class Outcome:
         return cls(*_who(found), "rejected", reason=reason, detail=detail)
 
 
+class Rejected(Exception):
+    """This file cannot be landed; the others can.
+
+    `reason` is one of a few fixed sentences ("not valid JSON"), `detail` says where, and what to
+    do. Neither names the file.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Both as positional arguments, so that it can be pickled."""
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A file on the list of those that could not be landed, and why."""
@@ -118,8 +137,39 @@ class Limits:
     jobs: int
     part_size: int
     max_memory: int
-    max_file_size: int = files.LARGEST
+    max_file_size: int = LARGEST
     settle: float = 0.0
+
+
+Verdict = Literal["same", "gone", "changed", "incomplete", "different", "left over"]
+
+_DETAILS: dict[Verdict, str] = {
+    "same": "",
+    "gone": "no file on disk to compare it with",
+    "changed": "the file on disk is not the one that landed: push again",
+    "incomplete": "parts are missing: delete its row in raw.files and push again",
+    "different": "not what the file says: delete its row in raw.files and push again",
+    "left over": "of a push that died or lost to another; may go while no push is going on",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A landed file and how it compares."""
+
+    file_id: int
+    path: str
+    verdict: Verdict
+
+    @property
+    def detail(self) -> str:
+        """What that means, and what to do."""
+        return _DETAILS[self.verdict]
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether somebody has to look into it; not a file gone from disk, nor parts none reads."""
+        return self.verdict in ("changed", "incomplete", "different")
 
 
 Build = Literal["not needed", "succeeded", "failed"]

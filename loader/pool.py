@@ -16,12 +16,11 @@ from multiprocessing.connection import Connection, Pipe, wait
 
 import psycopg
 
+from loader.messages import Lost, Message, Progress, Ready, Task
 from loader.outcome import FileOnDisk, Limits, Listener, Outcome, Summary
 from loader.raw import place
-from loader.raw.land import reject
 from loader.raw.store import Unavailable
 from loader.server import allocator, database
-from loader.worker import Lost, Message, Progress, Ready, Task
 
 MEMORY_FACTOR = 4
 """Bytes of memory, of worker and server together, to land one byte of JSON; measured 2.7 with files
@@ -203,7 +202,7 @@ class WorkerPool:
         )
         try:
             with place.opened(self.to) as raw:
-                outcome = reject(raw, job.found, reason, detail)
+                outcome = place.reject(raw, job.found, reason, detail)
         except (psycopg.Error, database.DatabaseUnavailable, Unavailable) as error:
             self.summary.lost = str(error)
         else:

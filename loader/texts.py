@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loader.build_log import BuildLog
-from loader.outcome import Outcome, Rejection, Run, Summary
-from loader.raw.verify import Checked
+from loader.outcome import Checked, Outcome, Rejection, Run, Summary
 from loader.tables.prune import Superseded
 from loader.tables.status import Build, Extent, FolderStatus, Status
 

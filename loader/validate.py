@@ -9,8 +9,8 @@ import msgspec
 import orjson
 
 from loader import formats
-from loader.files import Rejected
 from loader.finite import NON_FINITE, UTF8_BOM
+from loader.outcome import Rejected
 from loader.parts.text import chunks
 
 _IS_JSON = msgspec.json.Decoder(msgspec.Raw)  # looks at every byte and makes nothing of them
@@ -25,7 +25,7 @@ _WIDE = {
 
 
 def check(json: bytes, content: Callable[[], bytes]) -> None:
-    """Raise `Rejected` unless a text, as `files.read` gives it, is a JSON object.
+    """Raise `Rejected` unless a text, as `source.read` gives it, is a JSON object.
 
     The reasons: empty file; not UTF-8; not valid JSON, or what else it is; not a JSON object.
     PostgreSQL judges the rest: NUL characters, numbers out of range. `content` gives the file as it

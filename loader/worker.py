@@ -5,49 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import psycopg
 
-from loader.outcome import FileOnDisk, Outcome
+from loader.messages import Lost, Progress, Ready, Task
+from loader.outcome import FileOnDisk
 from loader.raw import place
 from loader.raw.land import Lander
 from loader.raw.store import Unavailable
 from loader.server import database
-
-
-@dataclass(frozen=True)
-class Task:
-    """A file to land, under which id, in parts of which size, if it is not too large; in bytes."""
-
-    file: Path
-    file_id: int
-    part_size: int
-    max_file_size: int
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The worker is connected to the database."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The share of its file that is in the database, 0 to 1."""
-
-    share: float
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The database cannot be worked with: the file is rolled back, the worker ends."""
-
-    message: str
-
-
-Message = Ready | Progress | Lost | Outcome
 
 
 def main() -> None:

@@ -122,7 +122,7 @@ def _verify(as_json: Json = False, to: To = None) -> None:
             checked.append(one)
             step(one.path)
     print(texts.checked_json(checked) if as_json else texts.checked(checked))
-    if any(one.verdict in verify.WRONG for one in checked):
+    if any(one.is_wrong for one in checked):
         raise typer.Exit(REJECTED)
 
 

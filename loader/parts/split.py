@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
+from loader.parts.part import Part
 from loader.parts.tables import Members, Table, table
 from loader.parts.text import Span, Text
 
 _LARGEST_SLICE = 8 * 2**20
 """Bytes. Of a file in slices of 32 MiB a server takes a third longer to land, a fifth to build."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One row of `raw.documents`.
-
-    `number` counts from 0; `first_point` is the zero-based index, in its table, of the first row
-    held (0 for part 0); `json` is the part as JSON.
-    """
-
-    number: int
-    first_point: int
-    json: bytes
 
 
 def split(document: bytes, part_size: int) -> Iterator[Part]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import errors
 
-from loader import files
-from loader.outcome import FileOnDisk, Outcome
+from loader.outcome import LARGEST, FileOnDisk, Outcome, Rejected
 from loader.parts.split import split
-from loader.raw.place import Raw
+from loader.raw.place import Raw, reject
 from loader.raw.zone import Landed
+from loader.source import Source, content, read
 from loader.validate import check
 
 SMALLEST_PART = 2**20
@@ -45,7 +45,7 @@ class _File:
 
     found: FileOnDisk
     file_id: int
-    source: files.Source
+    source: Source
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Lander:
 
     zone: Raw
     part_size: int
-    max_file_size: int = files.LARGEST
+    max_file_size: int = LARGEST
 
     def land(
         self,
@@ -76,15 +76,15 @@ class Lander:
         started = time.monotonic()
         try:
             outcome = self._land(found, file_id, progress)
-        except files.Rejected as rejected:
+        except Rejected as rejected:
             outcome = reject(self.zone, found, rejected.reason, rejected.detail)
         return replace(outcome, seconds=round(time.monotonic() - started, 3))
 
     def _land(self, found: FileOnDisk, file_id: int, progress: Callable[[float], None]) -> Outcome:
-        source = files.read(found.file, largest=self.max_file_size)
+        source = read(found.file, largest=self.max_file_size)
         if outcome := self._landed_before(found, source.sha256, file_id):
             return outcome
-        check(source.json, lambda: files.content(found.file, largest=self.max_file_size))
+        check(source.json, lambda: content(found.file, largest=self.max_file_size))
         file = _File(found, file_id, source)
         part_size = self.part_size
         while True:
@@ -93,7 +93,7 @@ class Lander:
             except _TOO_LARGE as error:
                 part_size //= 8
                 if part_size < SMALLEST_PART:
-                    raise files.Rejected("too large for PostgreSQL", _said(error)) from error
+                    raise Rejected("too large for PostgreSQL", _said(error)) from error
                 continue
             except _BAD_CONTENT as error:
                 raise _refused(error) from error
@@ -135,20 +135,13 @@ def _outcome(found: FileOnDisk, landed: Landed) -> Outcome:
     return Outcome.landed(found, landed.file_id, landed.part_count, landed.non_finite_count)
 
 
-def reject(zone: Raw, found: FileOnDisk, reason: str, detail: str) -> Outcome:
-    """Note that a file cannot be landed; nothing new where that was known."""
-    if zone.reject(found, reason, detail):
-        return Outcome.rejected(found, reason, detail)
-    return Outcome.known_rejected(found, reason)
-
-
-def _refused(error: psycopg.Error) -> files.Rejected:
+def _refused(error: psycopg.Error) -> Rejected:
     """Say what PostgreSQL found, and where, as far as it says so."""
     if type(error) not in _REASONS:
-        return files.Rejected("refused by PostgreSQL", _said(error))
+        return Rejected("refused by PostgreSQL", _said(error))
     reason, detail = _REASONS[type(error)]
     where = (error.diag.context or "").partition("\n")[0]
-    return files.Rejected(reason, f"{detail} ({where})" if where.startswith("JSON") else detail)
+    return Rejected(reason, f"{detail} ({where})" if where.startswith("JSON") else detail)
 
 
 def _said(error: psycopg.Error) -> str:

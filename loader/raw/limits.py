@@ -7,7 +7,7 @@ import re
 import numpy as np
 import orjson
 
-from loader.files import Rejected
+from loader.outcome import Rejected
 
 LONGEST_NUMBER = 1000
 """Characters: the limit of Jackson, the reader of JSON in Spark."""
@@ -26,7 +26,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def check(json: bytes) -> None:
-    """Raise files.Rejected for a NUL, too long a number, key or text, too many levels.
+    """Raise `Rejected` for a NUL, too long a number, key or text, too many levels.
 
     The first as in PostgreSQL, so that both hold the same files.
     """

@@ -16,10 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loader.files import Rejected
-from loader.outcome import FileOnDisk, Rejection, Run
-from loader.parts.split import Part
-from loader.raw import limits
+from loader.outcome import FileOnDisk, Rejected, Rejection, Run
+from loader.parts.part import Part
 from loader.raw.decisions import Exclusion, file_key
 from loader.raw.ledger import Ledger, Row, State
 from loader.raw.store import Store, Unavailable
@@ -101,10 +99,12 @@ class Folder:
     def copy_parts(self, file_id: int, parts: Iterable[Part]) -> Iterator[Part]:
         """Write parts to one object, there when it is whole, and give each that is in it.
 
-        Raises files.Rejected for a part that Spark cannot hold.
+        Raises outcome.Rejected for a part that Spark cannot hold.
         """
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
+
+        from loader.raw import limits  # noqa: PLC0415  numpy: a fifth of what a command takes
 
         schema = pa.schema(
             [

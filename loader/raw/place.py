@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from loader.outcome import FileOnDisk, Outcome
 from loader.raw import zone
 from loader.raw.parquet import Folder
 
@@ -23,3 +24,10 @@ def opened(to: str | None = None, *, autocommit: bool = True, make: bool = False
     else:
         with zone.opened(autocommit=autocommit) as raw:
             yield raw
+
+
+def reject(zone: Raw, found: FileOnDisk, reason: str, detail: str) -> Outcome:
+    """Note that a file cannot be landed; nothing new where that was known."""
+    if zone.reject(found, reason, detail):
+        return Outcome.rejected(found, reason, detail)
+    return Outcome.known_rejected(found, reason)

@@ -6,46 +6,17 @@ import hashlib
 import pathlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
 
-from loader import files
+from loader.outcome import Checked, Rejected, Verdict
 from loader.parts.pieces import Path, pieces
 from loader.parts.split import split
 from loader.raw.parquet import Folder
 from loader.raw.place import Raw
+from loader.source import Source, read
 
 _PART = 8 * 2**20
 """Bytes of a file compared at a time, most likely other parts than it landed in."""
-
-Verdict = Literal["same", "gone", "changed", "incomplete", "different", "left over"]
-
-WRONG: tuple[Verdict, ...] = ("changed", "incomplete", "different")
-"""What somebody has to look into: not a file that is gone from disk, nor parts that none reads."""
-
-_DETAILS: dict[Verdict, str] = {
-    "same": "",
-    "gone": "no file on disk to compare it with",
-    "changed": "the file on disk is not the one that landed: push again",
-    "incomplete": "parts are missing: delete its row in raw.files and push again",
-    "different": "not what the file says: delete its row in raw.files and push again",
-    "left over": "of a push that died or lost to another; may go while no push is going on",
-}
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A landed file and how it compares."""
-
-    file_id: int
-    path: str
-    verdict: Verdict
-
-    @property
-    def detail(self) -> str:
-        """What that means, and what to do."""
-        return _DETAILS[self.verdict]
 
 
 def verify(zone: Raw) -> Iterator[Checked]:
@@ -96,13 +67,13 @@ def _digest(parts: Iterable[bytes]) -> dict[Path, bytes | int]:
     return {**objects, **{path: array.digest() for path, array in arrays.items()}}
 
 
-def _on_disk(zone: Raw, file_id: int, sha256: bytes) -> tuple[files.Source | None, bool]:
+def _on_disk(zone: Raw, file_id: int, sha256: bytes) -> tuple[Source | None, bool]:
     """The content as landed, from any path that is known to hold it; whether there was a file."""
     there = False
     for path in map(pathlib.Path, zone.paths_of(file_id)):
         try:
-            source = files.read(path)
-        except files.Rejected:
+            source = read(path)
+        except Rejected:
             there = there or path.exists()
             continue
         if source.sha256 == sha256:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from loader.outcome import FileOnDisk, Rejection
-from loader.parts.split import Part
+from loader.parts.part import Part
 from loader.raw import roles
 from loader.server import database
 

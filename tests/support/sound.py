@@ -1,11 +1,11 @@
 """A text as a push takes it, without a file."""
 
-from loader import files
+from loader.source import Source, of_blocks
 from loader.validate import check
 
 
-def validate(text: bytes, block: int = 2**18) -> files.Source:
+def validate(text: bytes, block: int = 2**18) -> Source:
     """What a file of that text holds, read so many bytes at a time; raises Rejected."""
-    source = files.source(text[at : at + block] for at in range(0, len(text), block))
+    source = of_blocks(text[at : at + block] for at in range(0, len(text), block))
     check(source.json, lambda: text)
     return source

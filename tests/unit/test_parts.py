@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from reference import read_section
 from sound import validate
 
-from loader.files import content as bytes_of
 from loader.parts.join import whole
 from loader.parts.split import split
+from loader.source import content as bytes_of
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 REAL_FILES = sorted(SHARED.glob("*/*.json*"))
