@@ -10,19 +10,19 @@ files as (
     where run_number is not null
 ),
 
-sections as (
+section_values as (
     select *
-    from {{ ref('stg_sections') }}
+    from {{ ref('stg_section_values') }}
     where lost_values is not null
 ),
 
 lost as (
     select
-        sections.file_id,
-        sections.section || '.' || of_column.column_name as column_name,
+        section_values.file_id,
+        section_values.section || '.' || of_column.column_name as column_name,
         of_column.value_count::bigint as value_count
-    from sections
-    cross join lateral jsonb_each_text(sections.lost_values) as of_column (column_name, value_count)
+    from section_values
+    cross join lateral jsonb_each_text(section_values.lost_values) as of_column (column_name, value_count)
 )
 
 select

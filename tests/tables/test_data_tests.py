@@ -163,7 +163,7 @@ PLANTS = [
         {"files_have_sections_of_a_known_shape"},
     ),
     Plant(
-        """update battery_staging.stg_sections set lost_values = '{"paused": 2}'
+        """update battery_staging.stg_section_values set lost_values = '{"paused": 2}'
         where file_id = 2 and section = 'summary'""",
         {"no_value_of_a_column_is_lost"},
     ),

@@ -247,7 +247,22 @@ def tiny(summary: dict[str, Any], points: dict[str, Any]) -> None:
                 section[name] = [10.0 ** -(50 + 20 * (n % 14)) for n in range(len(column))]
 
 
+FILLED = 4000  # more points than a part has, of which each has more than a slice
+
+
+def far_apart(_: dict[str, Any], points: dict[str, Any]) -> None:
+    """Many points of a later cycle before both halves; of the others every third number a text."""
+    points["cycle_index"] = [
+        f" {cycle}.0" if n % 3 == 0 else cycle for n, cycle in enumerate(points["cycle_index"])
+    ]
+    half = len(points["cycle_index"]) // 2
+    for name, column in points.items():
+        filling = [200 if name == "cycle_index" else None] * FILLED
+        points[name] = filling + column[:half] + filling + column[half:]
+
+
 CHANGES = (
+    far_apart,
     without_step_types,
     without_the_last_points,
     alike,
@@ -272,7 +287,7 @@ def odd(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pi
         (folder / "data" / f"{name}.json").write_text(text)
     with fresh_database(server) as database:
         pipeline = Pipeline.create(database)
-        pipeline.push(folder / "data")
+        pipeline.push(folder / "data", part_size=100_000)
         pipeline.build_tables()
         yield pipeline
 
@@ -309,6 +324,20 @@ def test_features_are_the_same_in_every_shape(odd: Pipeline, shape: str) -> None
     assert wanted["battery_early_features.delta_q_points"] == 50
     assert None not in early(odd, shapes.COLUMNAR).values()
     assert features(odd, shape) == wanted
+
+
+def test_early_cycles_are_found_wherever_they_are_and_as_texts_too(odd: Pipeline) -> None:
+    name = far_apart.__name__
+    [(parts, early_parts)] = odd.database.rows(
+        """select cardinality(part_nos), cardinality(early_part_nos)
+        from battery_staging.stg_sections
+        inner join battery_staging.stg_section_values using (file_id, section)
+        inner join battery_staging.stg_headers using (file_id)
+        where barcode = upper(%s) and section = 'cycles_interpolated'""",
+        name,
+    )
+    assert 1 < early_parts < parts
+    assert features(odd, name) == features(odd, shapes.COLUMNAR)
 
 
 def test_a_file_without_step_types_has_all_points_compared(odd: Pipeline) -> None:

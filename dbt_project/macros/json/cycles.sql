@@ -38,6 +38,14 @@
     end
 {%- endmacro %}
 
+{#
+    Whether a column set may hold a cycle of those compared (`stg_early_curves`), whichever run it is of: false only where every
+    number is above 100. A text is no answer to that ("unknown"), nor is a column that is missing.
+#}
+{% macro may_hold_early_cycles(cycle, columns) -%}
+    coalesce(jsonb_path_match(coalesce({{ cycle }}, {{ column_of(columns, 'cycle_index') }}), 'lax $[*] <= 100'), true)
+{%- endmacro %}
+
 {# Of the lists of such objects that parts have, one object with the lowest of each cycle. #}
 {% macro lowest_starts(lists) -%}
     (

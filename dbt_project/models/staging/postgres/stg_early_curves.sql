@@ -21,6 +21,10 @@ sections as (
     where section = 'cycles_interpolated' and row_count > 0
 ),
 
+section_values as (
+    select * from {{ ref('stg_section_values') }}
+),
+
 -- the battery's cycles that BEEP compares, by the numbers of the run's own file
 wanted as (
     select
@@ -50,7 +54,8 @@ pending_curves as (
 
 pending as (
     select
-        sections.*,
+        sections.file_id,
+        section_values.early_part_nos as part_nos,
         not 'step_type' = any(sections.column_names) as is_untyped,
         array(
             select to_jsonb(pending_curves.cycle_index)
@@ -58,6 +63,7 @@ pending as (
             where pending_curves.file_id = sections.file_id
         ) as cycles
     from sections
+    inner join section_values on sections.file_id = section_values.file_id and sections.section = section_values.section
     where sections.file_id = any(array(select pending_curves.file_id from pending_curves))
 ),
 
@@ -80,21 +86,31 @@ arrays as (
     {{ fence() }}
 ),
 
+slices as (
+    select
+        arrays.*,
+        first_of_slice.position as first_position,
+        jsonb_path_query_array(
+            arrays.cycle_numbers, '$[$first to $last]',
+            jsonb_build_object('first', first_of_slice.position, 'last', first_of_slice.position + 999)
+        ) as slice
+    from arrays
+    cross join lateral generate_series(0, jsonb_array_length(arrays.cycle_numbers) - 1, 1000) as first_of_slice (position)
+    {{ fence() }}
+),
+
 -- a number is compared as JSON compares it, 9.0 with 9; only a string has to be taken for the number it may hold
 places as (
     select
-        arrays.*,
+        slices.*,
         element.value as cycle_number,
-        (element.ordinality - 1)::integer as position
-    from arrays
-    cross join lateral jsonb_array_elements(arrays.cycle_numbers) with ordinality as element (value, ordinality)
+        slices.first_position + element.ordinality::integer - 1 as position
+    from slices
+    cross join lateral jsonb_array_elements(slices.slice) with ordinality as element (value, ordinality)
     where
-        -- to ask an array costs a thousandth of taking it apart, and few hold these cycles
-        (
-            arrays.cycle_numbers @> any(arrays.cycles)
-            or jsonb_path_exists(arrays.cycle_numbers, 'strict $[*] ? (@ >= "")')
-        )
-        and (element.value = any(arrays.cycles) or jsonb_typeof(element.value) = 'string')
+        -- to ask an array costs a hundredth of taking it apart, and few slices hold these cycles
+        (slices.slice @> any(slices.cycles) or jsonb_path_exists(slices.slice, 'strict $[*] ? (@ >= "")'))
+        and (element.value = any(slices.cycles) or jsonb_typeof(element.value) = 'string')
     {{ fence() }}
 ),
 

@@ -96,9 +96,6 @@ set_facts as materialized (
                 )
                 then {{ cycle_starts('column_sets.cycle', 'column_sets.columns') }}
         end as cycle_starts,
-        {{ lost_values(
-            'shaped.section', 'column_sets.cycle', 'column_sets.columns', 'column_sets.first_row', 'column_sets.row_count'
-        ) }} as lost_values,
         (
             select array_agg(member.key)
             from {{ members("case shaped.shape when 'document' then shaped.content else column_sets.columns end") }}
@@ -120,9 +117,7 @@ final as (
             as row_count,
         array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names,
         jsonb_agg(set_facts.cycle_starts)
-        filter (where set_facts.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts,
-        jsonb_agg(set_facts.lost_values)
-        filter (where set_facts.lost_values is not null and coalesce(names.position, 1) = 1) as lost_values
+        filter (where set_facts.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts
     from set_facts
     left join lateral unnest(set_facts.column_names) with ordinality as names (column_name, position) on true
     group by

@@ -51,9 +51,7 @@ sections as (
         array_agg(distinct chosen.part_no) as part_nos,
         array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names,
         jsonb_agg(chosen.cycle_starts)
-        filter (where chosen.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts,
-        jsonb_agg(chosen.lost_values)
-        filter (where chosen.lost_values is not null and coalesce(names.position, 1) = 1) as lost_values
+        filter (where chosen.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts
     from chosen
     left join lateral unnest(chosen.column_names) with ordinality as names (column_name, position) on true
     where chosen.is_under_own_key = chosen.is_under_own_key_somewhere
@@ -69,8 +67,7 @@ final as (
         case when sections.shape = 'unknown' then 0 else sections.row_count end as row_count,
         sections.part_nos,
         coalesce(sections.column_names, '{}') as column_names,
-        {{ lowest_starts('sections.cycle_starts') }} as cycle_starts,
-        {{ sum_of_lost_values('sections.lost_values') }} as lost_values
+        {{ lowest_starts('sections.cycle_starts') }} as cycle_starts
     from sections
 )
 
