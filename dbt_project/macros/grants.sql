@@ -64,7 +64,9 @@
     inner join pg_roles as roles
         on
             (roles.rolname = 'battery_reader' and has_schema_privilege(roles.oid, tables.relnamespace, 'usage'))
-            or roles.rolname = '{{ var('reader_role', none) | string | replace("'", "''") }}'
+            {%- if var('reader_role', none) is not none %}
+            or roles.rolname = '{{ var('reader_role') | string | replace("'", "''") }}'
+            {%- endif %}
     where
         tables.relnamespace = to_regnamespace('{{ adapter.quote(target.schema) }}')
         and tables.relname = any({{ text_array(published) }})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import Database, RunLoader
+from conftest import PROJECT, Database, RunLoader, clean_environment
 from typer.main import get_command
 
 from loader import texts
@@ -488,3 +488,17 @@ def test_a_reader_that_hangs_up_is_no_error(
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_ctrl_c_while_a_command_is_read_in_ends_it_without_a_word(tmp_path: Path) -> None:
+    """At a moment that is certain: in the first library that is imported."""
+    interrupted = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(10)\n"
+    (tmp_path / "typer.py").write_text(interrupted)
+    done = subprocess.run(
+        [sys.executable, "-m", "loader", "status"],
+        env=clean_environment() | {"PYTHONPATH": str(tmp_path)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

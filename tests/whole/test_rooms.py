@@ -15,7 +15,7 @@ LOADER = PROJECT / "loader"
 ROOMS = (
     "formats", "memory", "outcome", "files", "parts", "finite", "source", "validate", "server",
     "raw", "messages", "worker", "pool", "push", "dbt", "build_log", "spark", "run", "demo",
-    "tables", "texts", "output", "cli",
+    "tables", "texts", "output", "cli", "__main__",
 )  # fmt: skip
 """From the ground up: a room imports those before it, not even a type of those after it."""
 
