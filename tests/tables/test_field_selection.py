@@ -44,16 +44,15 @@ def test_a_new_database_takes_a_build_of_some_models(database: Database, tmp_pat
     pipeline = Pipeline.create(database)
     pipeline.push(*built.write(tmp_path / "data"))
     selections = [
-        ["--exclude", "battery_cycles_interpolated"],
-        ["--exclude", "battery_cycles_interpolated"],
         ["--select", "+battery_summaries"],
+        ["--exclude", "battery_cycles_interpolated"],
         ["--select", "batteries"],
-        [],
     ]
     for selection in selections:
         output = pipeline.build(*selection)
         assert "WARN=0 ERROR=0 SKIP=0" in output
         assert "unit" not in output
+    assert "WARN=0 ERROR=0 SKIP=0" in pipeline.build_tables()
     assert references(pipeline) == own_references()
     assert len(pipeline.table("battery_cycles_interpolated")) > 0
 
@@ -82,7 +81,7 @@ def test_a_parent_made_anew_keeps_its_children(pipeline: Pipeline) -> None:
     """Its columns have changed; one of its batteries is gone, and with it what the children had."""
     pipeline.exclude({"FastCharge_2_structure.json": "gone"})
     pipeline.database.rows("alter table battery.batteries alter protocol type varchar")
-    pipeline.build("--full-refresh", "--select", "excluded_files", "+batteries")
+    pipeline.build_tables("--full-refresh", "--select", "excluded_files", "+batteries")
     assert references(pipeline) == own_references()
     for child in CHILDREN:
         assert {row["battery_id"] for row in pipeline.table(child)} <= {1}
@@ -105,7 +104,7 @@ def test_a_wrong_foreign_key_is_found_and_replaced(pipeline: Pipeline, parent: s
     found = pipeline.dbt("test", "--select", "declared_constraints_are_in_the_database")
     assert found.returncode == 1
     assert "foreign key battery_id to battery.batteries on delete cascade" in found.stdout
-    pipeline.build("--select", "battery_summaries")
+    pipeline.build_tables("--select", "battery_summaries")
     assert references(pipeline) == own_references()
 
 
@@ -115,7 +114,7 @@ def test_development_is_not_tied_to_production(pipeline: Pipeline) -> None:
     outputs = profiles["battery_elt"]["outputs"]
     outputs["dev"] = outputs["default"] | {"schema": "dev"}
     (pipeline.project / "profiles.yml").write_text(yaml.safe_dump(profiles))
-    assert pipeline.dbt("compile").returncode == 0
+    assert pipeline.dbt("parse").returncode == 0
     state = pipeline.project / "state"
     shutil.copytree(pipeline.project / "target", state)
     deferred = ["--target", "dev", "--defer", "--state", str(state)]
@@ -123,7 +122,8 @@ def test_development_is_not_tied_to_production(pipeline: Pipeline) -> None:
 
     pipeline.build("--select", "battery_summaries", "battery_lives", *deferred)
     assert references(pipeline, "dev") == []
-    pipeline.build("--select", "batteries", "battery_summaries", "battery_lives", *deferred)
+    names = ("batteries", "battery_summaries", "battery_lives")
+    pipeline.build_tables("--select", *names, *deferred)
     assert references(pipeline, "dev") == [
         reference
         for reference in own_references("dev")
@@ -135,7 +135,7 @@ def test_development_is_not_tied_to_production(pipeline: Pipeline) -> None:
     assert cloned.returncode == 0, cloned.stdout
     assert pipeline.database.rows("select count(*) from dev.batteries") == [(2,)]
     # dbt puts no seed in the place of a view
-    pipeline.build("--target", "dev", "--exclude", "resource_type:seed")
+    pipeline.build_tables("--target", "dev", "--exclude", "resource_type:seed")
     assert references(pipeline, "dev") == own_references("dev")
     assert (references(pipeline), pipeline.tables()) == before
 
@@ -149,7 +149,8 @@ def test_a_build_taken_up_again_ends_as_one_that_went_through(pipeline: Pipeline
         create trigger refuse before insert on battery.battery_lives
             for each row execute function battery.refuse()
     """)
-    assert pipeline.dbt("build").returncode == 1
+    models = ("--exclude-resource-type", "test", "unit_test")
+    assert pipeline.dbt("build", *models).returncode == 1
     pipeline.database.rows("drop function battery.refuse() cascade")
     retried = pipeline.dbt("retry")
     assert retried.returncode == 0, retried.stdout
@@ -162,5 +163,5 @@ def test_a_build_of_no_or_few_rows_is_undone_by_the_next(
 ) -> None:
     before = pipeline.tables()
     pipeline.build(*option)
-    pipeline.build()
+    pipeline.build_tables()
     assert (pipeline.tables(), references(pipeline)) == (before, own_references())
