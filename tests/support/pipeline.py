@@ -25,6 +25,8 @@ TABLES = ("batteries", "battery_summaries", "battery_cycles_interpolated")
 ONLY_TABLES = ("--select", *(f"+{name}" for name in TABLES))
 """For a build of these and of what they are made of."""
 
+NO_OTHER_TEST = ("--indirect-selection", "empty")
+"""For a build with a data test by its name: not all that look at a table which is built."""
 
 GENERAL = ("--no-use-colors", "--log-level-file", "none")
 

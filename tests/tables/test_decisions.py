@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import built
 import pytest
 from conftest import Database, RunLoader
-from pipeline import ONLY_TABLES, Pipeline
+from pipeline import NO_OTHER_TEST, ONLY_TABLES, Pipeline
 
 from loader.raw import runs
 from loader.raw.decisions import barcode_key, file_key
@@ -16,6 +16,7 @@ from loader.server.embedded import Server
 
 NAME = "FastCharge_2_structure.json"  # the file of the battery ALONE
 SHA256 = "0123456789ABCDEF" * 4
+UNNAMED = "exclusions_name_landed_files"
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_barcode_is_known_however_it_is_written(said: str, known: str) -> None
 
 
 def test_an_excluded_file_is_out_of_the_tables_until_it_is_included(
-    pipeline: Pipeline, process: Loader
+    pipeline: Pipeline, loader: Loader, process: Loader
 ) -> None:
     before = pipeline.tables()
     said = process("exclude", f" data/{NAME}.gz ", "none.json", "--reason", "9.5 V, it's odd")
@@ -91,17 +92,17 @@ def test_an_excluded_file_is_out_of_the_tables_until_it_is_included(
         "excluded none.json: no landed file is named so yet\n"
         "next: loader build\n"
     )
-    listed = json.loads(process("exclusions", "--json"))
+    listed = json.loads(loader("exclusions", "--json"))
     assert [(one["file"], one["files"], one["reason"], one["decided_by"]) for one in listed] == [
         (NAME, 1, "9.5 V, it's odd", getpass.getuser()),
         ("none.json", 0, "9.5 V, it's odd", getpass.getuser()),
     ]
-    assert "WARN 1 exclusions_name_landed_files" in pipeline.build()
+    assert f"WARN 1 {UNNAMED}" in pipeline.build(*ONLY_TABLES, UNNAMED, *NO_OTHER_TEST)
     assert barcodes(pipeline) == ["TWICE"]
     pipeline.build_tables("--full-refresh", *ONLY_TABLES)
     assert barcodes(pipeline) == ["TWICE"]
 
-    assert process("include", NAME) == f"included {NAME}: 1 landed file\nnext: loader build\n"
+    assert loader("include", NAME) == f"included {NAME}: 1 landed file\nnext: loader build\n"
     pipeline.build_tables(*ONLY_TABLES)
     after = pipeline.tables()
     for table, rows in before.items():
@@ -130,12 +131,12 @@ def test_a_cell_type_that_was_said_comes_before_the_seed(
     loader("cell-types", "add", "FastCharge_*", "--nominal-capacity", "1.2")
     pipeline.build_tables("--select", "+battery_lives")
     assert capacities(pipeline) == {"ALONE": 2.5, "TWICE": 1.2}
-    listed = json.loads(process("cell-types", "list", "--json"))
+    listed = json.loads(loader("cell-types", "list", "--json"))
     assert [(one["pattern"], one["files"], one["cell"]) for one in listed] == [
         ("FastCharge_*", 3, None),
         ("FastCharge_2*", 1, "Lab 7"),
     ]
-    process("cell-types", "remove", "FastCharge_2*")
+    loader("cell-types", "remove", "FastCharge_2*")
     loader("cell-types", "remove", "FastCharge_*")
     pipeline.build_tables("--select", "+battery_lives")
     assert capacities(pipeline) == {"ALONE": 1.1, "TWICE": 1.1}
@@ -155,14 +156,12 @@ def test_batteries_wanted_in_full_are_listed(process: Loader, loader: Loader) ->
     assert said == "every point of ALONE: it is in the tables\nnext: loader build\n"
     said = loader("points", "add", "nobody", "--reason", "to come")
     assert said.startswith("every point of NOBODY: no battery of that barcode is in the tables yet")
-    listed = json.loads(process("points", "list", "--json"))
+    listed = json.loads(loader("points", "list", "--json"))
     assert [(one["barcode"], one["reason"]) for one in listed] == [
         ("ALONE", "differential capacity"),
         ("NOBODY", "to come"),
     ]
-    assert (
-        process("points", "remove", "Alone") == "every tenth point of ALONE\nnext: loader build\n"
-    )
+    assert loader("points", "remove", "Alone") == "every tenth point of ALONE\nnext: loader build\n"
     loader("points", "remove", "nobody")
     assert loader("points", "list") == "none\n"
 
@@ -223,12 +222,12 @@ def test_slips_in_the_seeds_do_not_stop_the_tables(pipeline: Pipeline) -> None:
     (seeds / "excluded_files.csv").write_text(
         f"file,reason\n\n {NAME}.gz,\n{NAME},twice\n{NAME},twice\n\ntypo.json,no newline here"
     )
-    said = pipeline.build()
+    said = pipeline.build("--select", "+batteries", "+battery_lives", UNNAMED)
     for name in (
         "not_null_excluded_files_reason",
         "unique_excluded_files_file",
         "unique_cell_types_pattern",
-        "exclusions_name_landed_files",
+        UNNAMED,
     ):
         assert re.search(rf"WARN \d+ {name} ", said)
     assert barcodes(pipeline) == ["TWICE"]

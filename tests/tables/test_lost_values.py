@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import shapes
 from conftest import Database, fresh_database
-from pipeline import MIB, Pipeline
+from pipeline import MIB, NO_OTHER_TEST, Pipeline
 
 from loader.server.embedded import Server
 
 TEST = "no_value_of_a_column_is_lost"
-WITH_TEST = ("--select", f"+{TEST}")
+WITH_TEST = ("--select", f"+{TEST}", *NO_OTHER_TEST)
 
 ODD = ["abc", {"a": 1}, [1.0], True, shapes.literal("1e400"), shapes.literal("-1e-400"), "0x1F"]
 MISSING = [None, "NaN", " nan", ""]
