@@ -34,9 +34,9 @@ def test_staging_of_an_older_version_is_refused_in_a_sentence_and_remade_when_as
     )
     assert pipeline.tables() == before
 
-    pipeline.build("--full-refresh")
+    pipeline.build_tables("--full-refresh")
     assert pipeline.tables() == before
-    pipeline.build()
+    pipeline.build_tables("--select", "marts")
 
 
 def test_a_view_of_an_older_version_gives_way_to_one_with_other_columns(pipeline: Pipeline) -> None:
