@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import built
+from checkout import checkout
 from conftest import Database, RunLoader
 from pipeline import Pipeline
 
@@ -11,13 +12,14 @@ WAITING = "another build is going on: waiting for its end"
 
 
 def test_of_two_builds_at_once_one_waits_and_the_tables_are_those_of_one(
-    run_loader: RunLoader, lone_database: Database, tmp_path: Path
+    embedded_home: Path, run_loader: RunLoader, lone_database: Database, tmp_path: Path
 ) -> None:
-    pipeline = Pipeline.create(lone_database)
+    pipeline, environment = Pipeline.create(lone_database), lone_database.environment
     pipeline.push(*built.write(tmp_path / "data"))
+    clone = checkout(tmp_path / "clone", embedded_home, run_loader, environment)
 
     def build(_: int) -> tuple[int, str]:
-        done = run_loader("build", env=lone_database.environment)
+        done = clone.loader("build", env=environment)
         return done.returncode, done.stdout + done.stderr
 
     with ThreadPoolExecutor() as pool:
