@@ -69,7 +69,7 @@ def _build(server: Server, folder: Path) -> None:
         pipeline = Pipeline.create(database)
         pipeline.push(*write(folder / "data"))
         database.rows("insert into raw.full_resolution values ('ALONE', 'a test', 'a test')")
-        pipeline.build()
+        pipeline.build_tables()
         names = (TEMPLATE, database.environment["PGDATABASE"])
         copy = sql.SQL("create database {} template {}")
         Database(server.environment()).rows(copy.format(*map(sql.Identifier, names)))
