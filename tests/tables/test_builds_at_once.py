@@ -19,7 +19,9 @@ def test_of_two_builds_at_once_one_waits_and_the_tables_are_those_of_one(
     clone = checkout(tmp_path / "clone", embedded_home, run_loader, environment)
 
     def build(_: int) -> tuple[int, str]:
-        done = clone.loader("build", "--exclude-resource-type", "test", "unit_test", env=environment)
+        done = clone.loader(
+            "build", "--exclude-resource-type", "test", "unit_test", env=environment
+        )
         return done.returncode, done.stdout + done.stderr
 
     with ThreadPoolExecutor() as pool:
