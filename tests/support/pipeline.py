@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -89,7 +90,9 @@ def dbt(
         no_garbage_collection(),
     ):
         try:
-            result = dbtRunner().invoke([*GENERAL, *arguments])
+            # dbt has all that called it looked up eleven times; in a thread that is little
+            with ThreadPoolExecutor(1) as thread:
+                result = thread.submit(dbtRunner().invoke, [*GENERAL, *arguments]).result()
         finally:
             reset_adapters()  # else the next run would ask this one's server
     code = 0 if result.success else 1 if result.exception is None else 2
