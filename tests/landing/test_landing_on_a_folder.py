@@ -273,7 +273,7 @@ def test_a_killed_worker(
     assert landed(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("count", [2, 8])
+@pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.nightly)])
 def test_pushes_at_once(
     call_loader: RunLoader, data: Path, undisturbed: list[Any], tmp_path: Path, count: int
 ) -> None:
