@@ -178,7 +178,7 @@ class Database:
         """The answer to a query; empty where a statement gives none."""
         with self.connect() as connection:
             cursor = connection.execute(query, params or None)
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.description is None else cursor.fetchall()
 
 
 _taken: set[tuple[Path, str]] = set()
