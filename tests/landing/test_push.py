@@ -50,13 +50,14 @@ def database(lone_database: Database) -> Database:
 def push(database: Database, monkeypatch: pytest.MonkeyPatch) -> Push:
     """`loader push --json` on the test's database: what it says, its exit code among it.
 
-    Run inside this process, which saves the time to start another; its workers are real.
+    Run inside this process, which saves the time to start another; its workers are real, and one
+    where none are asked for.
     """
     for name, value in database.environment.items():
         monkeypatch.setenv(name, value)
 
     def run(*args: str | Path) -> dict[str, Any]:
-        command = ["push", "--json", *map(str, args)]
+        command = ["push", "--json", "--jobs", "1", *map(str, args)]
         done = CliRunner().invoke(app, command, catch_exceptions=False)
         assert done.stderr == ""
         return json.loads(done.stdout) | {"exit": done.exit_code}
@@ -90,9 +91,9 @@ def names(database: Database) -> list[str]:
 
 
 def test_every_real_file_lands_with_its_non_finite_values_counted(
-    run_loader: RunLoader, any_database: Database, real_data: Path
+    call_loader: RunLoader, any_database: Database, real_data: Path
 ) -> None:
-    done = run_loader("push", "--json", real_data, env=any_database.environment)
+    done = call_loader("push", "--json", real_data, env=any_database.environment)
     assert done.returncode == 0, done.stderr
     files = sorted(real_data.rglob("*.json")) + sorted(real_data.rglob("*.json.gz"))
     expected = {}
@@ -195,10 +196,10 @@ def test_parts_too_large_for_postgresql_are_made_smaller(
 
 
 def test_documents_are_never_compressed_by_pglz(
-    run_loader: RunLoader, any_database: Database, tmp_path: Path
+    call_loader: RunLoader, any_database: Database, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.json", points(5_000))
-    assert run_loader("push", tmp_path, env=any_database.environment).returncode == 0
+    assert call_loader("push", tmp_path, env=any_database.environment).returncode == 0
     ((has_lz4,),) = any_database.rows(
         "select 'lz4' = any (enumvals) from pg_settings where name = 'default_toast_compression'"
     )
@@ -722,12 +723,12 @@ def test_layout_is_brought_up_to_date(database: Database) -> None:
 
 
 def test_a_user_who_may_only_read_is_told_so(
-    run_loader: RunLoader, database: Database, tmp_path: Path
+    call_loader: RunLoader, database: Database, tmp_path: Path
 ) -> None:
     name = f"reader_{os.getpid()}"
     database.rows(f"create role {name} login")
     try:
-        done = run_loader("push", tmp_path, env=database.environment | {"PGUSER": name})
+        done = call_loader("push", tmp_path, env=database.environment | {"PGUSER": name})
     finally:
         database.rows(f"drop role {name}")
     assert done.returncode == 3
