@@ -28,24 +28,26 @@ def test_a_server_of_ones_own_needs_no_file_edited(
 
 
 def test_a_server_that_moved_is_found_by_plain_dbt_after_the_next_push(
-    tmp_path: Path, run_loader: RunLoader
+    server: Server, tmp_path: Path, run_loader: RunLoader
 ) -> None:
     """The profile the loader wrote for a home that is gone does not lead dbt astray."""
     with scratch_home() as old:
         mine = checkout(tmp_path / "clone", old, run_loader)
-        write(tmp_path / "cell.json", CELL)
-        assert mine.loader("push", tmp_path / "cell.json").returncode == 0
-    with scratch_home() as new:
-        mine.home = new
-        assert mine.loader("push", tmp_path / "cell.json").returncode == 0
-        assert os.fsencode(new) in (mine.folder / "dbt_project" / "profiles.yml").read_bytes()
-
-
-def test_a_profile_somebody_edited_stays_as_it_is(tmp_path: Path, run_loader: RunLoader) -> None:
-    with scratch_home() as home:
-        mine = checkout(tmp_path / "clone", home, run_loader)
         profile = mine.folder / "dbt_project" / "profiles.yml"
-        profile.write_text("# mine\nbattery_elt: {}\n")
         write(tmp_path / "cell.json", CELL)
         assert mine.loader("push", tmp_path / "cell.json").returncode == 0
-        assert profile.read_text() == "# mine\nbattery_elt: {}\n"
+        assert os.fsencode(old) in profile.read_bytes()
+    mine.home = server.home
+    assert mine.loader("push", tmp_path / "cell.json").returncode == 0
+    assert os.fsencode(server.home) in profile.read_bytes()
+
+
+def test_a_profile_somebody_edited_stays_as_it_is(
+    server: Server, tmp_path: Path, run_loader: RunLoader
+) -> None:
+    mine = checkout(tmp_path / "clone", server.home, run_loader)
+    profile = mine.folder / "dbt_project" / "profiles.yml"
+    profile.write_text("# mine\nbattery_elt: {}\n")
+    write(tmp_path / "cell.json", CELL)
+    assert mine.loader("push", tmp_path / "cell.json").returncode == 0
+    assert profile.read_text() == "# mine\nbattery_elt: {}\n"
