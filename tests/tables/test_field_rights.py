@@ -73,6 +73,14 @@ def test_a_reader_role_reads_all_whatever_its_name(pipeline: Pipeline, name: str
         assert readable(pipeline, reader) == PUBLISHED
 
 
+def test_where_no_reader_is_named_no_role_called_none_gets_a_right(pipeline: Pipeline) -> None:
+    with role(pipeline.database, "None"):
+        pipeline.build_tables("--select", "battery_lives")
+        assert pipeline.database.rows(
+            "select count(*) from pg_class where relacl::text like '%None%'"
+        ) == [(0,)]
+
+
 def test_a_reader_role_reads_on_after_builds_that_do_not_name_it(pipeline: Pipeline) -> None:
     with role(pipeline.database, READER) as reader:
         pipeline.build_tables(*naming(reader))
