@@ -9,7 +9,7 @@ PROJECT = """\
 name: one_model
 profile: battery_elt
 models: {+materialized: table}
-flags: {send_anonymous_usage_stats: false}
+flags: {send_anonymous_usage_stats: false, log_level_file: info}
 """
 
 

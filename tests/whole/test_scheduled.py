@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import one_model
 import pytest
-from conftest import PROJECT, Database, RunLoader, clean_environment
+from conftest import PROJECT, Database, RunLoader, clean_environment, fresh_database
 from pipeline import Pipeline
 from pushing import copying_held_up, two_files, wait_until, write
 
 from loader import dbt
 from loader.raw import runs as record
 from loader.raw.zone import Zone
+from loader.server.embedded import Server
 
 MODEL = "select file_id from raw.files where (select count(*) from gate) = 0"
 """All that is built here: a table that can be held up by a lock on `gate`."""
@@ -124,16 +125,45 @@ def until_it_says(process: subprocess.Popen[str], text: str) -> None:
 # ----------------------------------------------------------------------------- when it is built
 
 
-def test_a_build_runs_where_files_are_new_or_the_last_one_failed(runs: Runs) -> None:
-    assert runs.push() == (0, "not needed")
-    write(runs.data / "a.json", {"a": 1})
-    write(runs.model, b"select 1 / 0 as file_id")
-    assert runs.push() == (1, "failed")
-    assert (runs.last()["outcome"], runs.last()["message"]) == ("failed", "dbt build failed")
-    write(runs.model, MODEL.encode())
-    assert runs.push() == (0, "succeeded")
-    assert len(runs.built()) == 1
-    assert runs.push() == (0, "not needed")
+class Run(NamedTuple):
+    """A push by the clock: its exit code, its log, line by line, and what is on record."""
+
+    code: int
+    log: list[dict[str, Any]]
+    record: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def four(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, call_loader: RunLoader
+) -> Iterator[list[Run]]:
+    """Runs: there is nothing, there are files but the build fails, it is mended, nothing is new."""
+    with fresh_database(server) as database:
+        runs = Runs(database, tmp_path_factory.mktemp("four"), call_loader)
+
+        def run() -> Run:
+            log = ("--log-format", "json", "--jobs", "1")
+            code, said = runs.loader("push", "--build", *log, runs.data)
+            return Run(code, [json.loads(line) for line in said.splitlines()], runs.last())
+
+        done = [run()]
+        write(runs.data / "a.json", b'{"a": [NaN]}')
+        write(runs.data / "b c.json", b"")
+        write(runs.model, b"select 1 / 0 as file_id")
+        done.append(run())
+        write(runs.model, MODEL.encode())
+        done += [run(), run()]
+        assert runs.built() == [1]
+        yield done
+
+
+def test_a_build_runs_where_files_are_new_or_the_last_one_failed(four: list[Run]) -> None:
+    assert [(run.code, run.record["outcome"], run.record["build"]) for run in four] == [
+        (0, "succeeded", "not needed"),
+        (1, "failed", "failed"),
+        (0, "succeeded", "succeeded"),
+        (0, "succeeded", "not needed"),
+    ]
 
 
 def test_files_landed_by_hand_are_built_by_the_next_run(runs: Runs) -> None:
@@ -299,44 +329,41 @@ def test_dbt_warns_where_no_run_succeeded_for_an_hour(database: Database) -> Non
 # ------------------------------------------------------------------------------------- the log
 
 
-def test_the_log_is_a_line_of_json_with_its_time_for_whatever_happens(runs: Runs) -> None:
-    write(runs.data / "a.json", b'{"a": [NaN]}')
-    write(runs.data / "b c.json", b"")
-    code, said = runs.loader("push", "--build", "--log-format", "json", "--jobs", "1", runs.data)
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert code == 1
-    assert [line.pop("event") for line in lines] == ["landed", "rejected", "build", "run"]
-    for line in lines:
-        age = datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))
-        assert timedelta(0) <= age < timedelta(minutes=1)
-        assert line.pop("seconds") >= 0
-    landed, rejected, build, run = lines
+def test_the_log_is_a_line_of_json_with_its_time_for_whatever_happens(four: list[Run]) -> None:
+    for run in four:
+        for line in run.log:
+            if "event" in line:
+                age = datetime.now(UTC) - datetime.fromisoformat(line.pop("time"))
+                assert timedelta(0) <= age < timedelta(minutes=5)
+                assert line.pop("seconds") >= 0
+    landed, rejected, build, ended = [line for line in four[1].log if "event" in line]
     nothing = {"file_id": None, "parts": 0, "non_finite": 0, "reason": "", "detail": ""}
+    folder = Path(landed["path"]).parent
     assert landed == nothing | {
-        "path": f"{runs.data}/a.json", "name": "a.json", "size_bytes": 12,
+        "event": "landed", "path": f"{folder}/a.json", "name": "a.json", "size_bytes": 12,
         "file_id": 1, "parts": 1, "non_finite": 1,
     }  # fmt: skip
     assert rejected == nothing | {
-        "path": f"{runs.data}/b c.json", "name": "b c.json", "size_bytes": 0,
+        "event": "rejected", "path": f"{folder}/b c.json", "name": "b c.json", "size_bytes": 0,
         "reason": "empty file", "detail": "it holds no JSON: was it copied whole?",
     }  # fmt: skip
-    assert build == {"outcome": "succeeded"}
-    assert run == {
-        "run_id": 1, "outcome": "succeeded", "landed": 1, "skipped": 0, "rejected": 1,
-        "unfinished": 0, "landed_bytes": 12, "build": "succeeded", "message": "",
+    assert build == {"event": "build", "outcome": "failed"}
+    assert ended == {
+        "event": "run", "run_id": 2, "outcome": "failed", "landed": 1, "skipped": 0, "rejected": 1,
+        "unfinished": 0, "landed_bytes": 12, "build": "failed", "message": "dbt build failed",
     }  # fmt: skip
+    assert four[2].log == [
+        {"event": "build", "outcome": "succeeded"},
+        ended | {
+            "run_id": 3, "outcome": "succeeded", "landed": 0, "skipped": 2, "rejected": 0,
+            "landed_bytes": 0, "build": "succeeded", "message": "",
+        },
+    ]  # fmt: skip
 
 
-def test_what_fails_is_a_line_of_json_too(runs: Runs) -> None:
-    write(runs.data / "a.json", {"a": 1})
-    write(runs.model, b"select 1 / 0 as file_id")
-    log = ("--build", "--log-format", "json")
-    code, said = runs.loader("push", *log, runs.data)
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert code == 1
-    assert any("division by zero" in line.get("info", {}).get("msg", "") for line in lines)
-    assert [line["event"] for line in lines if "event" in line] == ["landed", "build", "run"]
-    assert (lines[-2]["outcome"], lines[-1]["message"]) == ("failed", "dbt build failed")
-    code, said = runs.loader("push", *log, runs.data / "away")
-    error = json.loads(said)
+def test_what_fails_is_a_line_of_json_too(four: list[Run], runs: Runs) -> None:
+    said = [line["info"]["msg"] for line in four[1].log if "info" in line]
+    assert any("division by zero" in text for text in said)
+    code, text = runs.loader("push", "--build", "--log-format", "json", runs.data / "away")
+    error = json.loads(text)
     assert (code, error["event"], error["exit_code"]) == (2, "error", 2)
