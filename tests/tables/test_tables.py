@@ -206,9 +206,9 @@ def test_the_order_in_which_runs_land_changes_nothing_but_ids(
     ]
     for number, runs in enumerate(({"A": later, "B": earlier}, {"a": earlier, "b": later})):
         for barcode, run in runs.items():
-            path = tmp_path / f"{barcode}{number}.json"
+            path = tmp_path / f"{number}{barcode}.json"
             path.write_text(shapes.dumps(run | {"barcode": barcode}))
-            pipeline.push(path)
+        pipeline.push(*tmp_path.glob(f"{number}*"))
         pipeline.build_tables(*COMPARED)
     assert_published(pipeline, tmp_path)
     ids = {row["barcode"]: row["id"] for row in pipeline.table("batteries")}
