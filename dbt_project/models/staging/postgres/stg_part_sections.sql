@@ -96,6 +96,18 @@ set_facts as materialized (
                 )
                 then {{ cycle_starts('column_sets.cycle', 'column_sets.columns') }}
         end as cycle_starts,
+        {%- for place, path in [('', ''), ('metadata_', 'metadata,')] %}
+        {%- for name in ['barcode', 'protocol'] %}
+        case
+            when shaped.shape = 'document'
+                then {{ to_text("(shaped.content #> '{" ~ path ~ name ~ "}')") }}
+        end as {{ place ~ name }},
+        {%- endfor %}
+        case
+            when shaped.shape = 'document'
+                then {{ to_double('(' ~ to_number("(shaped.content #> '{" ~ path ~ "channel_id}')") ~ ')') }}
+        end as {{ place }}channel_id,
+        {%- endfor %}
         (
             select array_agg(member.key)
             from {{ members("case shaped.shape when 'document' then shaped.content else column_sets.columns end") }}
@@ -116,6 +128,9 @@ final as (
         coalesce(sum(set_facts.row_count) filter (where coalesce(names.position, 1) = 1), 0)::bigint
             as row_count,
         array_agg(distinct names.column_name) filter (where names.column_name is not null) as column_names,
+        {%- for name in ['barcode', 'metadata_barcode', 'protocol', 'metadata_protocol', 'channel_id', 'metadata_channel_id'] %}
+        max(set_facts.{{ name }}) as {{ name }},
+        {%- endfor %}
         jsonb_agg(set_facts.cycle_starts)
         filter (where set_facts.cycle_starts is not null and coalesce(names.position, 1) = 1) as cycle_starts
     from set_facts

@@ -1,9 +1,16 @@
-{{ config(materialized='view', partition_by=none) }}
+{{
+    config(
+        materialized='incremental' if target.type == 'postgres' else 'view',
+        incremental_strategy='append',
+        indexes=[{'columns': ['file_id'], 'unique': true}],
+        post_hook="{{ analyze_new_rows() }}",
+    )
+}}
 
 with
 
-landed as (
-    select * from {{ ref('stg_landed') }}
+files as (
+    select * from {{ ref('stg_files') }}
 ),
 
 parts as (
@@ -23,6 +30,7 @@ collected as (
         max(parts.channel_id) as channel_id,
         max(parts.metadata_channel_id) as metadata_channel_id
     from parts
+    where {{ is_new('parts.file_id') }}
     group by parts.file_id
 ),
 
@@ -30,16 +38,16 @@ final as (
     select
         collected.file_id,
         coalesce(
-            collected.barcode, collected.metadata_barcode, 'unidentified:' || {{ without_gz('landed.name') }}
+            collected.barcode, collected.metadata_barcode, 'unidentified:' || {{ without_gz('files.name') }}
         ) as barcode,
         coalesce(collected.barcode, collected.metadata_barcode) is not null as is_identified,
         coalesce(collected.protocol, collected.metadata_protocol) as protocol,
         coalesce(
-            {{ spark_to_whole_number('collected.channel_id', lowest=-2147483648) }},
-            {{ spark_to_whole_number('collected.metadata_channel_id', lowest=-2147483648) }}
+            {{ to_whole_number('collected.channel_id', lowest=-2147483648) }},
+            {{ to_whole_number('collected.metadata_channel_id', lowest=-2147483648) }}
         ) as channel_id
     from collected
-    inner join landed on collected.file_id = landed.file_id
+    inner join files on collected.file_id = files.file_id
 )
 
 select * from final
