@@ -18,10 +18,14 @@ from loader.server import database
 
 
 def main() -> None:
-    """Land files until the other end of the socket, whose number is the first argument, closes."""
+    """Land what comes by the socket whose number is the first argument."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     number, to = sys.argv[1], next(iter(sys.argv[2:]), None)
-    tasks = Connection(int(number))
+    serve(Connection(int(number)), to)
+
+
+def serve(tasks: Connection, to: str | None) -> None:
+    """Land files until the other end closes."""
     try:
         with place.opened(to) as raw:
             tasks.send(Ready())

@@ -267,7 +267,12 @@ def run_loader(embedded_home: Path) -> RunLoader:
 
 @pytest.fixture(scope="session")
 def call_loader(embedded_home: Path) -> RunLoader:
-    """The same in this process, where a process of its own is not the point: it saves its start."""
+    """The same in this process, where a process of its own is not the point: it saves its start.
+
+    Those of the workers of a push, too.
+    """
+    from workers import workers_here
+
     from loader.cli import app
 
     def call(
@@ -278,7 +283,7 @@ def call_loader(embedded_home: Path) -> RunLoader:
     ) -> subprocess.CompletedProcess[str]:
         variables = {"BATTERY_HOME": str(embedded_home)} | dict(env or {})
         command = [str(arg) for arg in args]
-        with environment(variables), chdir(cwd or PROJECT):
+        with environment(variables), chdir(cwd or PROJECT), workers_here():
             done = CliRunner().invoke(
                 app, command, input=input, prog_name="loader", catch_exceptions=False
             )

@@ -28,6 +28,7 @@ from pushing import (
     write,
 )
 from typer.testing import CliRunner
+from workers import workers_here
 
 from loader.cli import app
 from loader.outcome import FileOnDisk
@@ -50,15 +51,16 @@ def database(lone_database: Database) -> Database:
 def push(database: Database, monkeypatch: pytest.MonkeyPatch) -> Push:
     """`loader push --json` on the test's database: what it says, its exit code among it.
 
-    Run inside this process, which saves the time to start another; its workers are real, and one
-    where none are asked for.
+    Run inside this process, and its workers, which saves the time to start others; it is one where
+    none are asked for.
     """
     for name, value in database.environment.items():
         monkeypatch.setenv(name, value)
 
     def run(*args: str | Path) -> dict[str, Any]:
         command = ["push", "--json", "--jobs", "1", *map(str, args)]
-        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        with workers_here():
+            done = CliRunner().invoke(app, command, catch_exceptions=False)
         assert done.stderr == ""
         return json.loads(done.stdout) | {"exit": done.exit_code}
 

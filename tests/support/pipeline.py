@@ -17,6 +17,7 @@ from typing import Any
 
 from conftest import PROJECT, Database, environment
 from parsed import Place, follow, hand_on
+from workers import workers_here
 
 from loader import push
 from loader.outcome import Limits, Listener, Summary
@@ -114,7 +115,7 @@ class Pipeline:
     def push(self, *paths: Path, part_size: int = 32 * MIB, jobs: int = 1) -> Summary:
         """Lands files in this process; nothing may be rejected."""
         limits = Limits(jobs=jobs, part_size=part_size, max_memory=1 << 32)
-        with environment(self.database.environment):
+        with environment(self.database.environment), workers_here():
             summary = push.push(paths, limits, Listener())
         assert summary.count("rejected") == 0, summary.outcomes
         return summary
