@@ -15,10 +15,11 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
-from conftest import Database, do_not_wait_for_disks, fresh_database, scratch_home
+from conftest import Database, do_not_wait_for_disks, environment, fresh_database, scratch_home
 from disk import disk
 from faults import BY_DEFAULT, FAULTS
 from pushing import copying_held_up, loader, points, wait_until, workers, write
+from workers import workers_here
 
 from loader import push
 from loader.outcome import Limits, Listener
@@ -68,9 +69,7 @@ def undisturbed(server: Server, data: Path) -> list[Any]:
 def after_another_push(database: Database, data: Path) -> list[Any]:
     """What raw holds after one more push, which has to be sound."""
     limits = Limits(jobs=1, part_size=MIB, max_memory=1 << 32)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in database.environment.items():
-            patch.setenv(name, value)
+    with environment(database.environment), workers_here():
         push.push([data], limits, Listener())
     assert not database.rows(
         "select file_id from raw.files full join raw.documents using (file_id)"

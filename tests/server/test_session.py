@@ -174,10 +174,10 @@ def test_who_may_not_make_temporary_tables_is_told_before_the_build(
 
 @pytest.mark.parametrize("name", ["o'brien", 'the "lab"', "50%"])
 def test_a_database_whose_name_dbt_cannot_quote_is_told_before_the_build(
-    server: Server, run_loader: RunLoader, name: str
+    server: Server, call_loader: RunLoader, name: str
 ) -> None:
     with fresh_database(server, name=name) as database:
-        done = run_loader("build", env=database.environment)
+        done = call_loader("build", env=database.environment)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
         "loader: dbt takes no database with a quote or a percent sign in its name: rename "
