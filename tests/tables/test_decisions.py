@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import built
 import pytest
-from conftest import Database, RunLoader
+from conftest import Database, RunLoader, fresh_database
 from pipeline import NO_OTHER_TEST, ONLY_TABLES, Pipeline
 
 from loader.raw import runs
@@ -23,6 +23,13 @@ UNNAMED = "exclusions_name_landed_files"
 def pipeline(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with built.built(server, tmp_path_factory) as pipeline:
         yield pipeline
+
+
+@pytest.fixture(scope="module")
+def empty(server: Server) -> Iterator[Database]:
+    """Stays so: what is refused leaves nothing."""
+    with fresh_database(server) as database:
+        yield database
 
 
 Loader = Callable[..., str]
@@ -189,12 +196,12 @@ def test_batteries_wanted_in_full_are_listed(process: Loader, loader: Loader) ->
     ids=" ".join,
 )
 def test_what_cannot_be_meant_is_wrong_usage(
-    database: Database, call_loader: RunLoader, args: tuple[str, ...]
+    empty: Database, call_loader: RunLoader, args: tuple[str, ...]
 ) -> None:
-    done = call_loader(*args, env=database.environment)
+    done = call_loader(*args, env=empty.environment)
     assert done.returncode == 2
     assert done.stderr and "Traceback" not in done.stderr
-    done = call_loader("exclusions", env=database.environment)
+    done = call_loader("exclusions", env=empty.environment)
     assert done.stdout == "none\n"
 
 
