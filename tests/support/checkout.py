@@ -87,7 +87,8 @@ def read_before(project: Path, variables: Mapping[str, str]) -> None:
 
     def read() -> None:
         shutil.copy(PROJECT / "profiles.yml.example", profile)
-        dbt(project, variables, "parse")
+        # of no name that the project has, too: one is put in the place of the other
+        dbt(project, {**variables, "PGDATABASE": "read_first"}, "parse")
         profile.unlink()
 
     hand_on(Place(project, variables), read)

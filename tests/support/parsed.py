@@ -56,14 +56,13 @@ class Place:
 
 def hand_on(place: Place, read: Callable[[], object]) -> None:
     """Puts it into the place; the first of a run of the tests has dbt `read` the project there."""
+    here = place.project / KEPT
     with _shared() as kept:
-        if kept.exists():
-            here = place.project / KEPT
-            here.parent.mkdir(exist_ok=True)
-            here.write_bytes(_moved(kept.read_bytes(), place))
-        else:
+        if not kept.exists():
             read()
-            kept.write_bytes((place.project / KEPT).read_bytes())
+            kept.write_bytes(here.read_bytes())
+        here.parent.mkdir(exist_ok=True)
+        here.write_bytes(_moved(kept.read_bytes(), place))
     _connections[place.project] = place.connection()
 
 
