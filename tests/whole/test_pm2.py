@@ -282,7 +282,9 @@ def test_it_runs_by_itself_under_pm2(pm2: Pm2) -> None:
     pm2.wait_for("it is in the table", lambda: pm2.published(1))
     last = "select max(run_id) from raw.runs"
     [(built,)] = pm2.database.rows(last)
-    nothing_new = f"{last} where build = 'not needed' having max(run_id) > %s"
+    nothing_new = (
+        f"{last} where build = 'not needed' and outcome = 'succeeded' having max(run_id) > %s"
+    )
     pm2.wait_for("a tick with nothing new", lambda: bool(pm2.database.rows(nothing_new, built)))
     pm2.wait_for_exit("... exits with 0", 0)
 
