@@ -6,6 +6,7 @@ What dbt writes lies in the project where that is the user's own clone, else in 
 import csv
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from loader.server import embedded
 _PACKAGE = Path(__file__).resolve().parent
 
 _POLL = 0.2  # seconds between two questions whether to stop
+_AS_READ = "partial_parse.msgpack"  # where dbt keeps what it has read of the project
 
 _DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
@@ -180,7 +182,11 @@ def docs(port: int, *, environment: Mapping[str, str]) -> NoReturn:
     They have a target folder of their own, which no build writes to. Raises
     subprocess.CalledProcessError where they cannot be generated.
     """
-    own = _environment(environment) | {"DBT_TARGET_PATH": str(target() / "docs")}
+    site = target() / "docs"
+    with suppress(OSError):  # nothing is built yet: dbt reads the project itself
+        site.mkdir(parents=True, exist_ok=True)
+        shutil.copy(target() / _AS_READ, site)
+    own = _environment(environment) | {"DBT_TARGET_PATH": str(site)}
     subprocess.run(_dbt(environment, "docs", "generate"), env=own, check=True)
     serve = ("docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser")
     command = _dbt(environment, *serve)

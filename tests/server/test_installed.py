@@ -103,6 +103,7 @@ def test_a_package_that_is_installed_is_never_written_to(
     done = run_loader("report", env=mine, cwd=data)
     assert done.returncode == 0, done.stderr
     assert "dbt Docs" in page_of_docs(mine, tmp_path)
+    assert "Starting full parse" not in (home / "dbt" / "logs" / "dbt.log").read_text()
     assert contents(site_packages) == before
 
 
