@@ -32,18 +32,16 @@ ONE_RUN = "BELT_TESTS_OF_ONE_RUN"
 LONGEST = (
     "test_readme",
     "test_pm2",
-    "test_report",
-    "test_tables",
-    "test_field_selection",
-    "test_steps",
-    "test_installed",
-    "test_secrets",
-    "test_push",
-    "test_scheduled",
-    "test_field_rights",
-    "test_roles",
-    "test_data_tests",
     "test_habits",
+    "test_tables",
+    "test_installed",
+    "test_field_selection",
+    "test_cli",
+    "test_large",
+    "test_report",
+    "test_scheduled",
+    "test_secrets",
+    "test_roles",
 )
 
 
