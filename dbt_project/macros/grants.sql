@@ -65,7 +65,7 @@
         on
             (roles.rolname = 'battery_reader' and has_schema_privilege(roles.oid, tables.relnamespace, 'usage'))
             {%- if var('reader_role', none) is not none %}
-            or roles.rolname = '{{ var('reader_role') | string | replace("'", "''") }}'
+            or {{ is_named(var('reader_role')) }}
             {%- endif %}
     where
         tables.relnamespace = to_regnamespace('{{ adapter.quote(target.schema) }}')
@@ -73,16 +73,21 @@
         and not has_table_privilege(roles.oid, tables.oid, 'select')
 {%- endmacro %}
 
+{# Condition: one of `roles` has the name, whatever it is made of. #}
+{% macro is_named(name) -%}
+    roles.rolname = '{{ name | string | replace("'", "''") }}'
+{%- endmacro %}
+
 {% macro roles_named(name) -%}
     select quote_ident(roles.rolname)
     from pg_roles as roles
-    where roles.rolname = '{{ name | string | replace("'", "''") }}'
+    where {{ is_named(name) }}
 {%- endmacro %}
 
 {% macro closed_to(name) -%}
     select tables.oid::regclass
     from pg_class as tables
-    inner join pg_roles as roles on roles.rolname = '{{ name | string | replace("'", "''") }}'
+    inner join pg_roles as roles on {{ is_named(name) }}
     where
         tables.relnamespace = '{{ adapter.quote(target.schema) }}'::regnamespace
         and tables.relkind = 'r'
